@@ -1,0 +1,126 @@
+"""What handlers may use: the clock, the base in process, authorization, background work and child processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+from include.local_aws import base, children
+from include.local_aws.calls import Answer, AwsError, Call, Identity, Json, Settings
+from include.local_aws.clock import Clock
+from include.local_aws.decisions import Decisions
+
+log = logging.getLogger(__name__)
+
+
+class LocalAws:
+    """One running local AWS, handed to every handler."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.decisions = Decisions()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._processes: set[asyncio.subprocess.Process] = set()
+
+    @property
+    def root(self) -> Identity:
+        account = self.settings.account_id
+        return Identity(self.settings.root_access_key, f"arn:aws:iam::{account}:root", account)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        service: str,
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        identity: Identity | None = None,
+        region: str | None = None,
+    ) -> Answer:
+        """Send one request to the base in process, as root or as `identity`, and return its raw answer."""
+        work = base.send(
+            method, path, service, query, headers or {}, body, identity or self.root, region or self.settings.region
+        )
+        return await asyncio.create_task(work, context=contextvars.copy_context())
+
+    async def forward(self, target: str, body: Json, *, identity: Identity | None = None) -> Json:
+        """Call a JSON-protocol operation of the base (`AWSGlue.GetTable`). Raises AwsError as the base answers it."""
+        headers = {"x-amz-target": target, "content-type": f"application/x-amz-json-{base.json_version(target)}"}
+        answer = await self.request(
+            "POST", "/", service=base.service_of(target), headers=headers, body=json.dumps(body).encode(), identity=identity
+        )
+        content: Json = json.loads(answer.body or b"{}")
+        if answer.status >= 300:
+            raise base.error_of(answer, content)
+        return content
+
+    def authorize(
+        self, call: Call, iam_action: str, resource_arn: str, context: dict[str, Any] | None = None
+    ) -> None:
+        """Let the caller through or raise AccessDeniedException; the decision is recorded either way.
+
+        `context` holds condition keys beside the global ones (`{"dynamodb:LeadingKeys": ["u1"]}`).
+        """
+        self.authorize_identity(call.identity, iam_action, resource_arn, call.region, context)
+
+    def authorize_identity(
+        self,
+        identity: Identity,
+        iam_action: str,
+        resource_arn: str,
+        region: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        """As `authorize`, for an identity without a request at hand (a job's role)."""
+        denial = base.decide(identity, iam_action, resource_arn, region or self.settings.region, context)
+        self.decisions.record(self.clock.now(), identity, iam_action, resource_arn, allowed=denial is None)
+        if denial is not None:
+            raise AwsError("AccessDeniedException", denial, 400)
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run `work` beside the requests, in a context of its own; a failure is logged, never silent."""
+        task = asyncio.create_task(work, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+    async def spawn(self, *command: str, **options: Any) -> asyncio.subprocess.Process:
+        """Start a child in a process group of its own; it dies with local AWS."""
+        process = await asyncio.create_subprocess_exec(
+            *command, start_new_session=True, preexec_fn=children.die_with_parent, **options
+        )
+        self._processes = {one for one in self._processes if one.returncode is None} | {process}
+        return process
+
+    async def stop(self) -> None:
+        """Cancel background work and end every child with its group; returns within 3 seconds."""
+        for task in list(self._tasks):
+            task.cancel()
+        living = [process for process in self._processes if process.returncode is None]
+        for process in living:
+            _signal_group(process.pid, signal.SIGTERM)
+        if living:
+            await asyncio.wait([asyncio.ensure_future(process.wait()) for process in living], timeout=2.5)
+        for process in living:
+            _signal_group(process.pid, signal.SIGKILL)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        pass
