@@ -65,14 +65,10 @@ class Window:
 def pieces(start: datetime, end: datetime) -> Iterator[Window]:
     """Split ``[start, end)`` into adjoining windows that DynamoDB can export: each from 15 minutes to 24 hours long.
 
-    A rest shorter than 15 minutes is left over for a later run; a 24-hour piece is shortened where its rest would be too short to export,
-    so that no tail is left behind by the split itself.
+    A rest shorter than 15 minutes is left over for a later run.
     """
     cursor = start
     while end - cursor >= MIN_WINDOW:
-        rest = end - cursor
-        length = min(rest, MAX_WINDOW)
-        if MAX_WINDOW < rest < MAX_WINDOW + MIN_WINDOW:
-            length = rest - MIN_WINDOW
-        yield Window(cursor, cursor + length)
-        cursor += length
+        window = Window(cursor, min(end, cursor + MAX_WINDOW))
+        yield window
+        cursor = window.end
