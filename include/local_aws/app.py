@@ -47,7 +47,7 @@ class LocalAwsApp:
         if scope["type"] == "lifespan":
             send = self._with_ready_event(send)
         if scope["type"] != "http":
-            await base.base_app(scope, receive, send)
+            await self.aws.base_app(scope, receive, send)
             return
         send = self._with_local_date(send)
         if scope["path"].startswith("/_local/"):
@@ -56,7 +56,7 @@ class LocalAwsApp:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         handler = self.handlers.get(headers.get("x-amz-target", ""))
         if handler is None:
-            await base.base_app(scope, receive, send)
+            await self.aws.base_app(scope, receive, send)
             return
         await _send_answer(send, await self._handle(handler, scope, headers, await _read_body(receive)))
 

@@ -11,7 +11,7 @@ import uuid
 from importlib.metadata import version
 from typing import Any
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from ministack.app import app as base_app
@@ -51,6 +51,7 @@ def json_version(target: str) -> str:
 
 
 async def send(
+    app: Any,
     method: str,
     path: str,
     service: str,
@@ -60,7 +61,7 @@ async def send(
     identity: Identity,
     region: str,
 ) -> Answer:
-    """Drive one request through the base's ASGI application, signed for `identity`."""
+    """Drive one request through `app` (the base, or a wrap of it), signed for `identity`."""
     signed = _signed_headers(method, path, service, query, headers, body, identity, region)
     scope = {
         "type": "http",
@@ -92,7 +93,7 @@ async def send(
         elif message["type"] == "http.response.body":
             chunks.append(message.get("body", b""))
 
-    await base_app(scope, receive, collect)
+    await app(scope, receive, collect)
     names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in started["headers"]}
     return Answer(started["status"], names, b"".join(chunks))
 
@@ -118,7 +119,8 @@ def _signed_headers(
     url = f"http://127.0.0.1{path}" + (f"?{query}" if query else "")
     request = AWSRequest(method=method, url=url, data=body, headers=plain)
     credentials = Credentials(found.access_key_id, found.secret_access_key, found.session_token)
-    SigV4Auth(credentials, service, region).add_auth(request)
+    signer = S3SigV4Auth if service == "s3" else SigV4Auth
+    signer(credentials, service, region).add_auth(request)
     return dict(request.headers.items())
 
 
@@ -157,6 +159,15 @@ def identity_of(access_key: str, account_id: str | None = None) -> Identity:
     if isinstance(found, iam_evaluator.CredentialResolutionError):
         raise AwsError(found.code, found.message, 400)
     return Identity(access_key, found.principal_arn, found.account_id)
+
+
+def account_and_region_of(headers: dict[str, str]) -> tuple[str, str]:
+    """Account and region that a request acts in."""
+    access_key = router.extract_access_key_id(headers, {})
+    account = iam_evaluator.find_iam_access_key_account(access_key) or access_key
+    with responses.request_scope(responses.get_account_id(), responses.get_region()):
+        responses.set_request_account_id(account)
+        return str(responses.get_account_id()), region_of(headers)
 
 
 def region_of(headers: dict[str, str]) -> str:

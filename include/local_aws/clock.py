@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 
@@ -18,6 +19,8 @@ class Clock:
             raise ValueError(f"CLOCK={start.isoformat()} lies in the future: start at the present or before")
         self._start = (start or present).astimezone(UTC)
         self._origin_s = time.monotonic()
+        self._machine_origin = present
+        self._steps: list[tuple[datetime, timedelta]] = [(present, self._start - present)]
 
     def now(self) -> datetime:
         """The local present, aware UTC, microseconds."""
@@ -28,7 +31,14 @@ class Clock:
         if seconds < 0:
             raise ValueError(f"the clock only moves forward, not by {seconds} seconds")
         self._start += timedelta(seconds=seconds)
+        elapsed = timedelta(seconds=time.monotonic() - self._origin_s)
+        self._steps.append((self._machine_origin + elapsed, self._start - self._machine_origin))
         return self.now()
+
+    def local_time_of(self, machine_time: datetime) -> datetime:
+        """The local time at a past instant of the machine's clock, to within the two clocks' drift."""
+        index = bisect_right(self._steps, machine_time, key=lambda step: step[0]) - 1
+        return machine_time + self._steps[max(index, 0)][1]
 
 
 def parse_instant(text: str) -> datetime:

@@ -13,8 +13,12 @@ from typing import Any
 
 from include.local_aws import base, children
 from include.local_aws.calls import Answer, AwsError, Call, Identity, Json, Settings
+from include.local_aws.change_capture import CapturingApp, ChangeCapture
+from include.local_aws.change_log import ChangeLog
 from include.local_aws.clock import Clock
 from include.local_aws.decisions import Decisions
+from include.local_aws.exports import Exports
+from include.local_aws.pitr import Pitr
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,11 @@ class LocalAws:
         self.settings = settings
         self.clock = clock
         self.decisions = Decisions()
+        self.pitr = Pitr()
+        self.exports = Exports()
+        self.change_log = ChangeLog(settings.data_dir / "changes.sqlite")
+        self.capture = ChangeCapture(self.change_log, clock)
+        self.base_app = CapturingApp(base.base_app, self.capture, base.account_and_region_of)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._processes: set[asyncio.subprocess.Process] = set()
 
@@ -47,9 +56,8 @@ class LocalAws:
         region: str | None = None,
     ) -> Answer:
         """Send one request to the base in process, as root or as `identity`, and return its raw answer."""
-        work = base.send(
-            method, path, service, query, headers or {}, body, identity or self.root, region or self.settings.region
-        )
+        caller, place = identity or self.root, region or self.settings.region
+        work = base.send(self.base_app, method, path, service, query, headers or {}, body, caller, place)
         return await asyncio.create_task(work, context=contextvars.copy_context())
 
     async def forward(self, target: str, body: Json, *, identity: Identity | None = None) -> Json:

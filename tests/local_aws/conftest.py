@@ -1,0 +1,49 @@
+"""One local AWS for the session, as its own process on a free port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from include.local_aws.process import RunningLocalAws, local_aws
+
+Client = Callable[..., Any]
+
+
+def make_client(running: RunningLocalAws, service: str, credentials: dict[str, Any] | None = None) -> Any:
+    """A boto3 client of a running local AWS, as root or with the `Credentials` of an AssumeRole answer."""
+    env = running.environment
+    given = credentials or {}
+    return boto3.client(
+        service,
+        endpoint_url=running.endpoint_url,
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=given.get("AccessKeyId", env["AWS_ACCESS_KEY_ID"]),
+        aws_secret_access_key=given.get("SecretAccessKey", env["AWS_SECRET_ACCESS_KEY"]),
+        aws_session_token=given.get("SessionToken"),
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLocalAws]:
+    """Local AWS, started two days in the past so that tests may move its clock."""
+
+    start = (datetime.now(UTC) - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+    with local_aws(tmp_path_factory.mktemp("aws"), clock=start.isoformat()) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def client(running: RunningLocalAws) -> Client:
+    """`client("s3")` as root, `client("s3", credentials)` as a role."""
+
+    def make(service: str, credentials: dict[str, Any] | None = None) -> Any:
+        return make_client(running, service, credentials)
+
+    return make
