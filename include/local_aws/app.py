@@ -1,4 +1,4 @@
-"""The ASGI application: our handlers first, everything else goes on to the base."""
+"""The ASGI application: our handlers first, everything else goes on to the base through the gate."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from email.utils import format_datetime
 from types import ModuleType
 from typing import Any
 
-from include.local_aws import base, local_api
+from include.local_aws import base, local_api, refusals
 from include.local_aws.calls import Answer, AwsError, Call, Handler
 from include.local_aws.core import LocalAws
+from include.local_aws.gate import Gate, signed_scope
 
 log = logging.getLogger(__name__)
 Scope = dict[str, Any]
@@ -37,6 +38,7 @@ class LocalAwsApp:
     def __init__(self, aws: LocalAws, handlers: dict[str, Handler]) -> None:
         self.aws = aws
         self.handlers = handlers
+        self.gate = Gate(aws)
         self._ready = asyncio.Event()
 
     async def wait_until_ready(self) -> None:
@@ -45,33 +47,86 @@ class LocalAwsApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            send = self._with_ready_event(send)
-        if scope["type"] != "http":
-            await self.aws.base_app(scope, receive, send)
-            return
-        send = self._with_local_date(send)
-        if scope["path"].startswith("/_local/"):
-            await _send_answer(send, await local_api.answer(self.aws, scope, await _read_body(receive)))
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        handler = self.handlers.get(headers.get("x-amz-target", ""))
-        if handler is None:
-            await self.aws.base_app(scope, receive, send)
-            return
-        await _send_answer(send, await self._handle(handler, scope, headers, await _read_body(receive)))
+            await self.aws.base_app(scope, receive, self._with_ready_event(send))
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, self._with_local_date(send))
+        else:
+            raise NotImplementedError(f"local AWS serves HTTP, not {scope['type']}")
 
-    async def _handle(self, handler: Handler, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
-        target = headers["x-amz-target"]
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        target = headers.get("x-amz-target", "")
         try:
-            content = await handler(self._call(scope, headers, body, target), self.aws)
+            if scope["path"].startswith("/_local/"):
+                await _send_answer(send, await local_api.answer(self.aws, scope, await _read_body(receive)))
+            elif target:
+                await self._serve_json(scope, headers, target, await _read_body(receive), send)
+            else:
+                await self._pass_on(scope, headers, receive, send)
         except AwsError as error:
-            return base.error_answer(error, target)
+            service = signed_scope(headers)[2]
+            xml = not target and service != "lambda"
+            await _send_answer(send, base.xml_error_answer(error, service) if xml else base.error_answer(error, target))
+
+    async def _serve_json(self, scope: Scope, headers: dict[str, str], target: str, body: bytes, send: Send) -> None:
+        fault = self.aws.faults.take(target)
+        if fault is not None:
+            raise fault
+        handler = self.handlers.get(target)
+        if handler is not None:
+            await _send_answer(send, await self._handle(handler, scope, headers, target, body))
+            return
+        refusals.check_target(target, body)
+        if self.gate.caller(headers) is not None:
+            answer = await self.gate.decide_and_pass(scope, headers, body)
+            if answer is not None:
+                await _send_answer(send, answer)
+                return
+        await self._to_base(scope, headers, _replay(body), send)
+
+    async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        """S3 streams; what is small is read first, so that it can be judged."""
+        query = scope.get("query_string", b"").decode("latin-1")
+        service = signed_scope(headers)[2]
+        fault = self.aws.faults.take(f"{service}.{scope['method']}")
+        if fault is not None:
+            raise fault
+        if service == "s3" and (scope["method"] != "PUT" or _is_object_body(query)):
+            refusals.check_s3(scope["method"], query, b"")
+            await self._to_base(scope, headers, receive, send)
+            return
+        body = await _read_body(receive)
+        if service == "s3":
+            refusals.check_s3(scope["method"], query, body)
+        elif service == "iam":
+            refusals.check_iam(body)
+        await self._to_base(scope, headers, _replay(body), send)
+
+    async def _to_base(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        chunks: list[bytes] = []
+
+        async def keep_small_bodies() -> dict[str, Any]:
+            message = await receive()
+            if scope["method"] == "POST":
+                chunks.append(message.get("body", b""))
+            return message
+
+        await self.aws.base_app(scope, keep_small_bodies, self.gate.recording_send(scope, headers, chunks, send))
+
+    async def _handle(
+        self, handler: Handler, scope: Scope, headers: dict[str, str], target: str, body: bytes
+    ) -> Answer:
+        call = self._call(scope, headers, target, body)
+        try:
+            content = await handler(call, self.aws)
+        except AwsError:
+            raise
         except Exception as error:
             log.exception("%s failed", target)
-            return base.error_answer(AwsError("InternalServerError", f"{target}: {error!r}", 500), target)
+            raise AwsError("InternalServerError", f"{target}: {error!r}", 500) from error
         return base.json_answer(content, target)
 
-    def _call(self, scope: Scope, headers: dict[str, str], body: bytes, target: str) -> Call:
+    def _call(self, scope: Scope, headers: dict[str, str], target: str, body: bytes) -> Call:
         service = base.service_of(target)
         identity = base.authenticate(scope, headers, body, service)
         try:
@@ -101,6 +156,11 @@ class LocalAwsApp:
         return stamp
 
 
+def _is_object_body(query: str) -> bool:
+    """Whether a PUT carries object bytes (a plain put or a part) rather than a bucket's settings."""
+    return query == "" or "uploadId=" in query or query.startswith("x-id=")
+
+
 async def _read_body(receive: Receive) -> bytes:
     chunks: list[bytes] = []
     while True:
@@ -112,8 +172,18 @@ async def _read_body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
+def _replay(body: bytes) -> Receive:
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.disconnect"})
+
+    return receive
+
+
 async def _send_answer(send: Send, answer: Answer) -> None:
-    headers = {**answer.headers, "content-length": str(len(answer.body))}
+    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+    headers["content-length"] = str(len(answer.body))
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
     await send({"type": "http.response.body", "body": answer.body})

@@ -10,6 +10,7 @@ import json
 import uuid
 from importlib.metadata import version
 from typing import Any
+from xml.sax.saxutils import escape
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -198,6 +199,16 @@ def error_answer(error: AwsError, target: str) -> Answer:
         "x-amzn-errortype": error.code,
     }
     return Answer(error.status, headers, json.dumps(content).encode())
+
+
+def xml_error_answer(error: AwsError, service: str) -> Answer:
+    """The wire form of an error of the XML protocols: bare for S3, in an envelope for the query services."""
+    code, message, request_id = escape(error.code), escape(error.message), uuid.uuid4()
+    inner = f"<Code>{code}</Code><Message>{message}</Message>"
+    text = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    if service == "s3":
+        text = f"<Error>{inner}<RequestId>{request_id}</RequestId></Error>"
+    return Answer(error.status, {"content-type": "text/xml"}, text.encode())
 
 
 def json_answer(content: Json, target: str) -> Answer:

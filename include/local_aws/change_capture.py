@@ -79,6 +79,13 @@ class ChangeCapture:
         return int(self._clock.local_time_of(machine).timestamp())
 
 
+def _behind_tls(scope: Json) -> Json:
+    """Local AWS stands for AWS's endpoints, which end TLS before the service: `aws:SecureTransport` is true."""
+    if scope["type"] != "http":
+        return scope
+    return {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+
+
 App = Callable[[Json, Callable[[], Awaitable[Json]], Callable[[Json], Awaitable[None]]], Awaitable[None]]
 
 
@@ -91,6 +98,7 @@ class CapturingApp:
         self._scope_of = scope_of
 
     async def __call__(self, scope: Json, receive: Any, send: Any) -> None:
+        scope = _behind_tls(scope)
         target = next((value.decode() for name, value in scope.get("headers", ()) if name.lower() == b"x-amz-target"), "")
         if target not in WRITES:
             await self._base_app(scope, receive, send)

@@ -18,6 +18,7 @@ from include.local_aws.change_log import ChangeLog
 from include.local_aws.clock import Clock
 from include.local_aws.decisions import Decisions
 from include.local_aws.exports import Exports
+from include.local_aws.faults import Faults
 from include.local_aws.pitr import Pitr
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class LocalAws:
         self.settings = settings
         self.clock = clock
         self.decisions = Decisions()
+        self.faults = Faults()
         self.pitr = Pitr()
         self.exports = Exports()
         self.change_log = ChangeLog(settings.data_dir / "changes.sqlite")
