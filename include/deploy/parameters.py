@@ -1,0 +1,61 @@
+"""Derive the parameters of a pipeline's stack from its declaration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.deploy.tables import TableKey
+from include.dynamo_lake.declaration import Pipeline, Source
+from include.dynamo_lake.names import PipelineNames
+
+# The template keeps noncurrent versions for 7 days, and S3 rounds each of the two steps (expiry of the object, then of
+# its noncurrent version) up to the next midnight.
+DAYS_AFTER_EXPIRY = 7 + 2
+
+
+@dataclass(frozen=True)
+class Principals:
+    """ARNs of who may assume the Airflow role (the MWAA execution role) and the reader role."""
+
+    airflow: str
+    reader: str
+
+
+def build_parameters(
+    pipeline: Pipeline, principals: Principals, code_version: str, create_tables: bool
+) -> dict[str, str]:
+    """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide."""
+    parameters = {
+        "Pipeline": pipeline.name,
+        "Slug": PipelineNames(pipeline.name).dashed,
+        "Target": pipeline.target.table,
+        "CreateTables": "true" if create_tables else "false",
+        "CodeVersion": code_version,
+        "AirflowPrincipal": principals.airflow,
+        "ReaderPrincipal": principals.reader,
+        "ExportRetentionDays": str(pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY),
+        **_source_parameters("Main", pipeline.main),
+    }
+    if pipeline.lookup_source is not None:
+        parameters |= _source_parameters("Lookup", pipeline.lookup_source)
+    return parameters
+
+
+def table_keys(pipeline: Pipeline) -> tuple[TableKey, ...]:
+    """The declared source tables with their keys, the main source first."""
+    sources = (pipeline.main, *([pipeline.lookup_source] if pipeline.lookup_source else []))
+    return tuple(
+        TableKey(source.table, tuple((attribute.name, attribute.type) for attribute in source.key))
+        for source in sources
+    )
+
+
+def _source_parameters(role: str, source: Source) -> dict[str, str]:
+    parameters = {
+        f"{role}TableName": source.table,
+        f"{role}HashKey": source.key[0].name,
+        f"{role}HashKeyType": source.key[0].type,
+    }
+    for range_key in source.key[1:]:
+        parameters |= {f"{role}RangeKey": range_key.name, f"{role}RangeKeyType": range_key.type}
+    return parameters

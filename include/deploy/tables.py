@@ -1,0 +1,102 @@
+"""Check source tables that a stack adopts. They are read, never altered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.dynamo_lake.errors import TerminalError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+
+
+@dataclass(frozen=True)
+class TableKey:
+    """A table and its key as declared: ``(attribute name, S or N)``, hash key first."""
+
+    table: str
+    key: tuple[tuple[str, str], ...]
+
+
+class SourceTableError(TerminalError):
+    """Source tables cannot be used as asked; carries every finding, each with its remedy."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        self.findings = findings
+        super().__init__("source tables:\n" + "\n".join(f"  - {finding}" for finding in findings))
+
+
+def check_adoptable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> None:
+    """Read key, stream and point-in-time recovery of each table.
+
+    Raises:
+        SourceTableError: with every finding and the exact command that mends it.
+    """
+    findings = tuple(finding for table in tables for finding in _findings(dynamodb, table))
+    if findings:
+        raise SourceTableError(findings)
+
+
+def check_creatable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> None:
+    """Check that no table is there already: a stack does not take over what it did not create.
+
+    Raises:
+        SourceTableError: naming each table that exists.
+    """
+    findings = tuple(
+        f"{declared.table}: it exists and is not the stack's; deploy with --adopt-tables to use it as it is"
+        for declared in tables
+        if _exists(dynamodb, declared.table)
+    )
+    if findings:
+        raise SourceTableError(findings)
+
+
+def _exists(dynamodb: DynamoDBClient, table: str) -> bool:
+    try:
+        dynamodb.describe_table(TableName=table)
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+def _findings(dynamodb: DynamoDBClient, declared: TableKey) -> list[str]:
+    name = declared.table
+    try:
+        table = dynamodb.describe_table(TableName=name)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return [f"{name}: there is no such table; name it right in the declaration, or let the stack create it"]
+    findings = []
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]}
+    key = tuple((part["AttributeName"], types[part["AttributeName"]]) for part in _hash_first(table["KeySchema"]))
+    if key != declared.key:
+        findings.append(f"{name}: its key is {_spell(key)}, declared is {_spell(declared.key)}; mend the declaration")
+    stream = table.get("StreamSpecification", {})
+    if not stream.get("StreamEnabled"):
+        findings.append(
+            f"{name}: it has no stream; run `aws dynamodb update-table --table-name {name} "
+            "--stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE`"
+        )
+    elif stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        findings.append(
+            f"{name}: its stream shows {stream.get('StreamViewType')}, which has no new image; turn it off and on with "
+            "StreamViewType=NEW_IMAGE (its readers must be told: the stream's ARN changes)"
+        )
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        findings.append(
+            f"{name}: point-in-time recovery is off; run `aws dynamodb update-continuous-backups --table-name {name} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
+        )
+    return findings
+
+
+def _hash_first(schema: list[KeySchemaElementTypeDef]) -> list[KeySchemaElementTypeDef]:
+    return sorted(schema, key=lambda part: part["KeyType"] != "HASH")
+
+
+def _spell(key: tuple[tuple[str, str], ...]) -> str:
+    return " + ".join(f"{name} ({kind})" for name, kind in key)
