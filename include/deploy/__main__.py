@@ -1,6 +1,7 @@
 """Deploy one pipeline with the ambient AWS credentials, region and endpoint.
 
-``python -m include.deploy --pipeline NAME``. Exit status: 0 done, 1 AWS or its state refused, 2 bad declaration or usage.
+``python -m include.deploy --pipeline NAME``. Exit status: 0 done, 1 AWS or its state
+refused, 2 bad declaration or usage.
 """
 
 from __future__ import annotations

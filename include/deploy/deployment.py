@@ -85,7 +85,9 @@ def read_deployed(session: boto3.Session, pipeline: Pipeline) -> Deployed:
     name = PipelineNames(pipeline.name).stack
     stack = read_stack(session.client("cloudformation"), name)
     if stack is None:
-        raise TerminalError(f"there is no stack {name}: run `python -m include.deploy --pipeline {pipeline.name}` first")
+        raise TerminalError(
+            f"there is no stack {name}: run `python -m include.deploy --pipeline {pipeline.name}` first"
+        )
     return _deployed(pipeline, stack)
 
 

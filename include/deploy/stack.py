@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 CHANGE_SET_CEILING_S = 300.0
 STACK_CEILING_S = 1800.0
-_CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
+_CAPABILITIES: tuple[Literal["CAPABILITY_NAMED_IAM"], ...] = ("CAPABILITY_NAMED_IAM",)
 _CREATABLE = frozenset({"REVIEW_IN_PROGRESS"})
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 
