@@ -1,0 +1,103 @@
+"""The run report: what the Glue job did, as JSON in the pipeline's bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from include.dynamo_lake.errors import TerminalError
+
+
+@dataclass(frozen=True)
+class StatementCounts:
+    """Statements of one source: ``read = applied + stale + quarantined``."""
+
+    read: int
+    applied: int
+    stale: int
+    quarantined: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    inserted: int
+    updated: int
+    deleted: int
+
+
+@dataclass(frozen=True)
+class QuarantineCounts:
+    """``share``: of the main source's live items; ``reasons``: items by path and rule, all that are in quarantine now."""
+
+    total: int
+    entered: int
+    left: int
+    share: float
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table after the run: ``committed`` says whether this run made the snapshot."""
+
+    snapshot_id: int
+    metadata_location: str
+    committed: bool
+
+
+@dataclass(frozen=True)
+class Phase:
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What one merge did; shape and meaning as in ``docs/contracts.md``."""
+
+    batch_id: str
+    pipeline: str
+    job_run_id: str
+    run: int
+    started_at: str
+    finished_at: str
+    windows: tuple[Mapping[str, str], ...]
+    full_export_at: str | None
+    statements: Mapping[str, StatementCounts]
+    rows: RowCounts
+    items: Mapping[str, int]
+    quarantine: QuarantineCounts
+    nulled_fields: Mapping[str, int]
+    repeated_lookup_entries: int
+    tables: Mapping[str, TableState]
+    derived_through: int
+    days: tuple[str, ...]
+    rows_total: int
+    bytes_written: int
+    peak_memory_bytes: int
+    phases: tuple[Phase, ...] = field(default_factory=tuple)
+
+    def to_json(self) -> str:
+        return json.dumps({"version": 1, **asdict(self)}, indent=1)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> RunReport:
+        value: dict[str, Any] = json.loads(text)
+        if value.pop("version", None) != 1:
+            raise TerminalError("The run report has a version that this code does not read: deploy the code that wrote it")
+        return RunReport(
+            **{
+                **value,
+                "windows": tuple(value["windows"]),
+                "statements": {source: StatementCounts(**counts) for source, counts in value["statements"].items()},
+                "rows": RowCounts(**value["rows"]),
+                "quarantine": QuarantineCounts(**value["quarantine"]),
+                "tables": {table: TableState(**state) for table, state in value["tables"].items()},
+                "days": tuple(value["days"]),
+                "phases": tuple(Phase(**phase) for phase in value["phases"]),
+            }
+        )
