@@ -81,7 +81,7 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 def _parents_of(root: Path, package: str) -> Iterator[Path]:
     for folder in Path(package).parents:
-        if folder != Path("."):
+        if folder != Path():
             yield _required_init(root / folder)
 
 

@@ -1,0 +1,88 @@
+"""Parameters come from the declaration; settings come from the outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from include.deploy.parameters import DAYS_AFTER_EXPIRY, Principals, build_parameters, table_keys
+from include.deploy.settings import KEY_BY_OUTPUT, MissingOutputError, build_mwaa_options, build_settings
+from include.deploy.tables import TableKey
+from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
+from tests.infra.template import ACCOUNT, Rendered, read_template
+
+PRINCIPALS = Principals(f"arn:aws:iam::{ACCOUNT}:role/mwaa", f"arn:aws:iam::{ACCOUNT}:root")
+
+
+@pytest.fixture(params=pipeline_names())
+def pipeline(request: pytest.FixtureRequest) -> Pipeline:
+    return read_declaration(request.param)
+
+
+def _build(pipeline: Pipeline) -> dict[str, str]:
+    return build_parameters(pipeline, PRINCIPALS, "a" * 64, create_tables=True)
+
+
+def test_a_declaration_gives_every_parameter_that_has_no_default(pipeline: Pipeline) -> None:
+    declared = read_template()["Parameters"]
+    given = _build(pipeline)
+    assert given.keys() - declared.keys() == set()
+    assert {name for name, body in declared.items() if "Default" not in body} - given.keys() == set()
+
+
+def test_tables_and_keys_are_the_declared_ones(pipeline: Pipeline) -> None:
+    rendered = Rendered(_build(pipeline))
+    tables = [
+        TableKey(
+            table["TableName"],
+            tuple((a["AttributeName"], a["AttributeType"]) for a in table["AttributeDefinitions"]),
+        )
+        for table in rendered.of_type("AWS::DynamoDB::Table").values()
+    ]
+    assert tuple(tables) == table_keys(pipeline)
+
+
+def test_a_declaration_without_lookup_gives_no_parameter_of_one(pipeline: Pipeline) -> None:
+    alone = replace(pipeline, sources=(pipeline.main,), lookup=None)
+    assert [name for name in _build(alone) if name.startswith("Lookup")] == []
+
+
+def test_underscores_become_dashes_where_aws_wants_them(pipeline: Pipeline) -> None:
+    given = _build(replace(pipeline, name="two_words"))
+    assert (given["Pipeline"], given["Slug"]) == ("two_words", "two-words")
+
+
+def test_the_last_copy_in_the_bucket_is_gone_within_the_declared_days(pipeline: Pipeline) -> None:
+    rules = Rendered(_build(pipeline)).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    noncurrent = next(r["NoncurrentVersionExpiration"]["NoncurrentDays"] for r in rules if "Prefix" not in r)
+    rounding = 2
+    assert noncurrent + rounding == DAYS_AFTER_EXPIRY
+    kept = {rule["Prefix"]: int(rule["ExpirationInDays"]) for rule in rules if "Prefix" in rule}
+    assert kept.keys() == {"exports/", "applied/", "rejected/", "athena/"}
+    assert max(kept.values()) + noncurrent + rounding <= pipeline.retention.erase_within_days
+
+
+def test_the_shortest_erasure_that_can_be_declared_is_a_valid_parameter(pipeline: Pipeline) -> None:
+    least = read_template()["Parameters"]["ExportRetentionDays"]["MinValue"]
+    shortest = replace(pipeline, retention=replace(pipeline.retention, erase_within_days=37))
+    assert int(_build(shortest)["ExportRetentionDays"]) >= least
+
+
+def test_every_output_becomes_one_setting_of_its_pipeline() -> None:
+    outputs = {output: f"value of {output}" for output in KEY_BY_OUTPUT}
+    settings = build_settings("two_words", outputs)
+    assert settings["AIRFLOW__LAKE_TWO_WORDS__MERGE_JOB"] == "value of MergeJob"
+    assert len(settings) == len(KEY_BY_OUTPUT)
+    assert build_mwaa_options("two_words", outputs)["lake_two_words.merge_job"] == "value of MergeJob"
+
+
+def test_a_lookup_that_is_not_there_is_an_empty_setting() -> None:
+    outputs = {output: "x" for output in KEY_BY_OUTPUT if not output.startswith("Lookup")}
+    assert build_settings("demo", outputs)["AIRFLOW__LAKE_DEMO__LOOKUP_CRAWLER"] == ""
+
+
+def test_a_stack_of_another_version_is_named_with_what_it_lacks() -> None:
+    outputs = {output: "x" for output in KEY_BY_OUTPUT if output != "Workgroup"}
+    with pytest.raises(MissingOutputError, match="no output Workgroup"):
+        build_settings("demo", outputs)

@@ -1,0 +1,187 @@
+"""The template keeps its promises: names, retention of data, outputs, no idle parameter."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from include.deploy.settings import KEY_BY_OUTPUT, LOOKUP_OUTPUTS
+from include.dynamo_lake.names import PipelineNames
+from tests.infra.template import PARAMETERS, ROOT, TEMPLATE_PATH, WITHOUT_LOOKUP, Rendered, read_template
+
+TEMPLATE_BODY_LIMIT_BYTES = 51_200
+HOLDS_DATA = {"MainTable", "LookupTable", "Key", "Bucket", "LakeDatabase", "AnalyticsDatabase"}
+
+
+def _references(value: Any) -> set[str]:
+    """Every name that Ref, Sub, GetAtt, If and Condition mention below ``value``."""
+    if isinstance(value, list):
+        return set().union(*map(_references, value))
+    if not isinstance(value, dict):
+        return set()
+    found: set[str] = set()
+    for key, part in value.items():
+        if key in {"Ref", "Condition"} and isinstance(part, str):
+            found.add(part)
+        elif key == "Fn::Sub":
+            found |= {name.removesuffix(".Arn") for name in re.findall(r"\$\{([^}]+)\}", part)}
+        elif key in {"Fn::GetAtt", "Fn::If"}:
+            found |= {part[0]} | _references(part[1:])
+        else:
+            found |= _references(part)
+    return found
+
+
+@pytest.fixture(scope="module")
+def rendered() -> Rendered:
+    return Rendered(PARAMETERS)
+
+
+def test_every_parameter_and_condition_is_used() -> None:
+    template = read_template()
+    used = _references([template["Resources"], template["Outputs"], template["Conditions"]])
+    assert (template["Parameters"].keys() | template["Conditions"].keys()) - used == set()
+
+
+def test_every_reference_exists() -> None:
+    template = read_template()
+    known = template["Parameters"].keys() | template["Resources"].keys() | template["Conditions"].keys()
+    used = _references([template["Resources"], template["Outputs"], template["Conditions"]])
+    assert {name for name in used - known if not name.startswith("AWS::")} == set()
+
+
+def test_the_template_fits_into_one_request() -> None:
+    assert len(TEMPLATE_PATH.read_bytes()) <= TEMPLATE_BODY_LIMIT_BYTES
+
+
+def test_what_holds_data_outlives_the_stack() -> None:
+    resources = read_template()["Resources"]
+    retained = {
+        name
+        for name, body in resources.items()
+        if body.get("DeletionPolicy") == body.get("UpdateReplacePolicy") == "Retain"
+    }
+    assert retained == HOLDS_DATA
+
+
+def test_every_name_starts_with_the_pipelines(rendered: Rendered) -> None:
+    own = ("two-words", "two_words_", "alias/two-words-", "/aws-glue/jobs/two-words-", "Orders", "Products")
+    names = {logical_id: rendered.name_of(logical_id) for logical_id in rendered.resources}
+    named = {logical_id: name for logical_id, name in names.items() if name}
+    assert {logical_id: name for logical_id, name in named.items() if not name.startswith(own)} == {}
+    assert names.keys() - named.keys() == {"Key", "BucketPolicy", "QueuesPolicy"}
+
+
+def test_the_longest_pipeline_name_fits_every_limit() -> None:
+    longest = "p" * 30
+    rendered = Rendered(PARAMETERS | {"Pipeline": longest, "Slug": longest})
+    roles = [p["RoleName"] for p in rendered.of_type("AWS::IAM::Role").values()]
+    assert max(map(len, roles)) + len("ap-southeast-2") - len("eu-central-1") <= 64
+    bucket = rendered.resources["Bucket"]["Properties"]["BucketName"]
+    assert len(bucket) + len("ap-southeast-2") - len("eu-central-1") <= 63
+
+
+def test_outputs_are_the_settings_and_one_role_per_actor() -> None:
+    outputs = read_template()["Outputs"]
+    roles = {name for name in outputs if name.endswith("RoleArn")}
+    assert outputs.keys() - roles == KEY_BY_OUTPUT.keys()
+    assert {f"{name}Arn" for name, r in read_template()["Resources"].items() if r["Type"] == "AWS::IAM::Role"} == roles
+    assert {name for name, body in outputs.items() if body.get("Condition") == "HasLookup"} == LOOKUP_OUTPUTS
+
+
+def test_the_contracts_table_lists_the_same_settings() -> None:
+    section = (ROOT / "docs" / "contracts.md").read_text().split("## Settings: from stack outputs to Airflow")[1]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+    pairs = [pair for outputs, keys in rows for pair in zip(_quoted(outputs), _quoted(keys), strict=False)]
+    listed = {output: key for output, key in pairs if "Role" not in output}
+    assert listed == KEY_BY_OUTPUT
+
+
+def _quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_names_agree_with_their_owner(rendered: Rendered) -> None:
+    names = PipelineNames("two_words")
+    assert rendered.outputs["LakeDatabase"] == names.lake_database
+    assert rendered.outputs["AnalyticsDatabase"] == names.analytics_database
+    assert rendered.outputs["SourcesDatabase"] == names.sources_database
+    assert PARAMETERS["Slug"] == names.dashed
+
+
+def test_a_pipeline_without_lookup_has_nothing_of_one() -> None:
+    without, whole = Rendered(WITHOUT_LOOKUP), Rendered(PARAMETERS)
+    assert whole.resources.keys() - without.resources.keys() == {"LookupTable", "LookupCrawler"}
+    assert whole.outputs.keys() - without.outputs.keys() == LOOKUP_OUTPUTS
+    assert "Products" not in json.dumps(without.resources)
+
+
+def test_adopted_tables_are_not_in_the_stack() -> None:
+    assert Rendered(PARAMETERS | {"CreateTables": "false"}).of_type("AWS::DynamoDB::Table") == {}
+
+
+def test_a_table_has_its_declared_key_recovery_and_new_images(rendered: Rendered) -> None:
+    tables = rendered.of_type("AWS::DynamoDB::Table")
+    assert tables["MainTable"]["KeySchema"] == [
+        {"AttributeName": "customer", "KeyType": "HASH"},
+        {"AttributeName": "placed", "KeyType": "RANGE"},
+    ]
+    assert tables["MainTable"]["AttributeDefinitions"][1] == {"AttributeName": "placed", "AttributeType": "N"}
+    assert tables["LookupTable"]["KeySchema"] == [{"AttributeName": "product", "KeyType": "HASH"}]
+    for table in tables.values():
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+        assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+
+
+def test_the_merge_job_is_the_one_writer(rendered: Rendered) -> None:
+    job = rendered.resources["MergeJob"]["Properties"]
+    assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+    assert job["MaxRetries"] == 0
+    assert job["GlueVersion"] == "6.0"
+
+
+def test_the_job_gets_its_settings_in_one_conf_chain(rendered: Rendered) -> None:
+    arguments = rendered.resources["MergeJob"]["Properties"]["DefaultArguments"]
+    bucket = rendered.name_of("Bucket")
+    assert arguments["--pipeline"] == "two_words"
+    assert arguments["--bucket"] == bucket
+    assert arguments["--output_crawler"] == rendered.outputs["OutputCrawler"]
+    assert arguments["--extra-py-files"] == f"s3://{bucket}/code/{'0' * 64}/library.zip"
+    settings = dict(part.split("=", 1) for part in arguments["--conf"].split(" --conf "))
+    assert settings["spark.sql.catalog.glue_catalog.warehouse"] == f"s3://{bucket}/warehouse/"
+    assert settings["spark.sql.session.timeZone"] == "UTC"
+
+
+def test_the_jobs_logs_are_the_stacks_groups(rendered: Rendered) -> None:
+    prefix = rendered.resources["MergeJob"]["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]
+    groups = {group["LogGroupName"] for group in rendered.of_type("AWS::Logs::LogGroup").values()}
+    assert groups == {f"{prefix}/output", f"{prefix}/error"}
+
+
+def test_crawlers_sample_the_sources_and_delete_nothing(rendered: Rendered) -> None:
+    crawlers = rendered.of_type("AWS::Glue::Crawler")
+    for crawler in crawlers.values():
+        assert crawler["SchemaChangePolicy"]["DeleteBehavior"] == "LOG"
+    assert crawlers["MainCrawler"]["Targets"]["DynamoDBTargets"] == [{"Path": "Orders", "ScanAll": False}]
+    paths = crawlers["OutputCrawler"]["Targets"]["IcebergTargets"][0]["Paths"]
+    assert paths == [f"s3://{rendered.name_of('Bucket')}/warehouse/rows/"]
+
+
+def test_the_workgroup_lets_no_query_choose_its_own_settings(rendered: Rendered) -> None:
+    configuration = rendered.resources["Workgroup"]["Properties"]["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert int(configuration["BytesScannedCutoffPerQuery"]) >= 10_000_000
+    assert configuration["ResultConfiguration"]["OutputLocation"].endswith("/athena/")
+
+
+def test_no_transport_without_tls(rendered: Rendered) -> None:
+    for name in ("BucketPolicy", "QueuesPolicy"):
+        (statement,) = rendered.resources[name]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_nothing_of_one_pipeline_is_named() -> None:
+    assert "campaign" not in TEMPLATE_PATH.read_text().lower()
