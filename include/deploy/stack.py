@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
+from include.deploy.failures import read_failures
 from include.dynamo_lake.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
@@ -87,9 +88,12 @@ def deploy_stack(
     )
     described = _wait_for_change_set(cloudformation, name, change_set)
     if described["Status"] == "FAILED":
+        reason = described.get("StatusReason", "no reason given")
+        unchanged = present is not None and any(text in reason for text in _NO_CHANGE)
+        reasons = [] if unchanged else read_failures(cloudformation, name, change_set) or [reason]
         cloudformation.delete_change_set(StackName=name, ChangeSetName=change_set)
-        if present is None or not any(text in described.get("StatusReason", "") for text in _NO_CHANGE):
-            raise StackError(f"change set of {name} was refused: {described.get('StatusReason', 'no reason given')}")
+        if present is None or not unchanged:
+            raise StackError(f"change set of {name} was refused: {'; '.join(reasons)}")
         say(f"stack {name}: no change")
         return present
     for line in _change_lines(described):
@@ -128,19 +132,24 @@ def _wait_for_change_set(
 
 
 def _wait_for_stack(cloudformation: CloudFormationClient, name: str, seen: str | None, say: Say) -> StackTypeDef:
+    blamed: list[str] = []
     for _ in _polls(STACK_CEILING_S):
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         events = _events_since(cloudformation, name, seen)
         for event in events:
-            if event["ResourceStatus"].endswith("_FAILED"):
-                say(f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}")
+            if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != name:
+                blamed.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
+                say(f"  {blamed[-1]}")
         seen = events[-1]["EventId"] if events else seen
         status = stack["StackStatus"]
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
             say(f"stack {name}: {status}")
             return stack
         if not status.endswith("_IN_PROGRESS"):
-            raise StackError(f"stack {name} ended as {status}: {_first_failure(cloudformation, name)}")
+            reasons = (
+                read_failures(cloudformation, name) or blamed or [stack.get("StackStatusReason", "no reason given")]
+            )
+            raise StackError(f"stack {name} ended as {status}: {'; '.join(reasons)}")
     raise StackBusyError(
         f"stack {name} is still changing after {STACK_CEILING_S / 60:.0f} minutes: follow its events, then deploy again"
     )
@@ -180,19 +189,3 @@ def _events_since(cloudformation: CloudFormationClient, name: str, seen: str | N
                 return fresh[::-1]
             fresh.append(event)
     return fresh[::-1]
-
-
-def _first_failure(cloudformation: CloudFormationClient, name: str) -> str:
-    """The oldest failure of the last operation that is not a mere consequence of another one."""
-    operation: list[StackEventTypeDef] = []
-    for event in _events_since(cloudformation, name, None):
-        starts = event["LogicalResourceId"] == name and event["ResourceStatus"] in (
-            "CREATE_IN_PROGRESS",
-            "UPDATE_IN_PROGRESS",
-        )
-        operation = [] if starts else [*operation, event]
-    for event in operation:
-        reason = event.get("ResourceStatusReason", "")
-        if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
-            return f"{event['LogicalResourceId']}: {reason}"
-    return "its events name no failed resource"
