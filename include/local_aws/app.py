@@ -14,6 +14,7 @@ from include.local_aws import base, local_api, refusals
 from include.local_aws.calls import Answer, AwsError, Call, Handler
 from include.local_aws.core import LocalAws
 from include.local_aws.gate import Gate, signed_scope
+from include.local_aws.stacks import Stacks
 
 log = logging.getLogger(__name__)
 Scope = dict[str, Any]
@@ -37,8 +38,9 @@ class LocalAwsApp:
 
     def __init__(self, aws: LocalAws, handlers: dict[str, Handler]) -> None:
         self.aws = aws
-        self.handlers = handlers
+        aws.handlers = handlers
         self.gate = Gate(aws)
+        self.stacks = Stacks(aws)
         self._ready = asyncio.Event()
 
     async def wait_until_ready(self) -> None:
@@ -72,7 +74,7 @@ class LocalAwsApp:
         fault = self.aws.faults.take(target)
         if fault is not None:
             raise fault
-        handler = self.handlers.get(target)
+        handler = self.aws.handlers.get(target)
         if handler is not None:
             await _send_answer(send, await self._handle(handler, scope, headers, target, body))
             return
@@ -100,7 +102,19 @@ class LocalAwsApp:
             refusals.check_s3(scope["method"], query, body)
         elif service == "iam":
             refusals.check_iam(body)
+        elif service == "cloudformation":
+            send = await self._watch_stacks(headers, body, send)
         await self._to_base(scope, headers, _replay(body), send)
+
+    async def _watch_stacks(self, headers: dict[str, str], body: bytes, send: Send) -> Send:
+        action = await self.stacks.before(body)
+
+        async def watch(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                self.stacks.after(action, body, *base.account_and_region_of(headers))
+            await send(message)
+
+        return watch
 
     async def _to_base(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         chunks: list[bytes] = []

@@ -11,7 +11,7 @@ from include.local_aws.calls import Settings
 from include.local_aws.clock import Clock
 from include.local_aws.core import LocalAws
 
-_MODULES = ("pitr", "exports", "streams", "glue_jobs", "crawlers", "athena")
+_MODULES = ("pitr", "exports", "streams", "glue_definitions", "glue_jobs", "crawlers", "athena")
 
 
 def build_app(settings: Settings, clock: Clock) -> LocalAwsApp:

@@ -12,13 +12,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 from include.local_aws import base, children
-from include.local_aws.calls import Answer, AwsError, Call, Identity, Json, Settings
+from include.local_aws.calls import Answer, AwsError, Call, Handler, Identity, Json, Settings
 from include.local_aws.change_capture import CapturingApp, ChangeCapture
 from include.local_aws.change_log import ChangeLog
 from include.local_aws.clock import Clock
 from include.local_aws.decisions import Decisions
 from include.local_aws.exports import Exports
 from include.local_aws.faults import Faults
+from include.local_aws.glue_definitions import JobExecutionProperties
+from include.local_aws.iam_checks import Check, own_checks
 from include.local_aws.pitr import Pitr
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ class LocalAws:
         self.clock = clock
         self.decisions = Decisions()
         self.faults = Faults()
+        self.job_execution = JobExecutionProperties()
+        self.handlers: dict[str, Handler] = {}
         self.pitr = Pitr()
         self.exports = Exports()
         self.change_log = ChangeLog(settings.data_dir / "changes.sqlite")
@@ -73,6 +77,31 @@ class LocalAws:
             raise base.error_of(answer, content)
         return content
 
+    async def call(self, target: str, body: Json, *, identity: Identity | None = None) -> Json:
+        """As `forward`, but through our own handler where there is one (a job's definition, PITR, exports)."""
+        handler = self.handlers.get(target)
+        if handler is None:
+            return await self.forward(target, body, identity=identity)
+        who = identity or self.root
+        action = target.partition(".")[2]
+        call = Call(base.service_of(target), action, target, body, {}, self.settings.region, who.account_id, who)
+        return await handler(call, self)
+
+    def enforce_own(self, call: Call) -> None:
+        """Take the checks of a Glue or Logs operation that a handler answers. Raises AccessDeniedException."""
+        for check in own_checks(call.service, call.action, call.body, call.region, call.account) or []:
+            self.enforce(call.identity, check, call.region)
+
+    def enforce(self, identity: Identity, check: Check, region: str) -> None:
+        """Take and record one check. Raises AccessDeniedException when no spelling of its resource is allowed."""
+        denials = [base.decide(identity, check.action, arn, region, check.context) for arn in check.either]
+        explicit = next((one for one in denials if one is not None and "explicit deny" in one), None)
+        allowed = explicit is None and None in denials
+        resource = check.either[denials.index(None) if allowed else 0]
+        self.decisions.record(self.clock.now(), identity, check.action, resource, allowed=allowed)
+        if not allowed:
+            raise AwsError("AccessDeniedException", explicit or str(denials[0]))
+
     def authorize(
         self, call: Call, iam_action: str, resource_arn: str, context: dict[str, Any] | None = None
     ) -> None:
@@ -91,10 +120,8 @@ class LocalAws:
         context: dict[str, Any] | None = None,
     ) -> None:
         """As `authorize`, for an identity without a request at hand (a job's role)."""
-        denial = base.decide(identity, iam_action, resource_arn, region or self.settings.region, context)
-        self.decisions.record(self.clock.now(), identity, iam_action, resource_arn, allowed=denial is None)
-        if denial is not None:
-            raise AwsError("AccessDeniedException", denial, 400)
+        check = Check(iam_action, (resource_arn,), context or {})
+        self.enforce(identity, check, region or self.settings.region)
 
     def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` beside the requests, in a context of its own; a failure is logged, never silent."""

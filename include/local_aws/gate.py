@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.local_aws import base
 from include.local_aws.calls import Answer, AwsError, Identity, Json
-from include.local_aws.iam_checks import Check, RequestView, base_checks, own_checks
+from include.local_aws.iam_checks import RequestView, base_checks, own_checks
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
@@ -49,20 +49,9 @@ class Gate:
         content: Json = json.loads(body or b"{}")
         region = base.region_of(headers)
         for check in own_checks(service, action, content, region, identity.account_id) or []:
-            self._enforce(identity, check, region)
+            self._aws.enforce(identity, check, region)
         passed = {name: headers[name] for name in ("x-amz-target", "content-type")}
         return await self._aws.request("POST", "/", service=service, headers=passed, body=body, region=region)
-
-    def _enforce(self, identity: Identity, check: Check, region: str) -> None:
-        denials = [base.decide(identity, check.action, arn, region, check.context) for arn in check.either]
-        explicit = next((one for one in denials if one is not None and "explicit deny" in one), None)
-        allowed = explicit is None and None in denials
-        place = denials.index(None) if allowed else 0
-        self._aws.decisions.record(
-            self._aws.clock.now(), identity, check.action, check.either[place], allowed=allowed
-        )
-        if not allowed:
-            raise AwsError("AccessDeniedException", explicit or str(denials[0]))
 
     def recording_send(self, scope: Json, headers: dict[str, str], chunks: list[bytes], send: Any) -> Any:
         """A `send` that records the base's decision on this request when its answer starts."""

@@ -1,0 +1,148 @@
+"""CloudFormation as AWS answers it: templates checked first, dropped properties applied, everything read back.
+
+A stack shows a final status only after that; one that does not hold what its template says has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+from botocore.config import Config
+from ministack.core.responses import request_scope
+from ministack.services import cloudformation
+from ministack.services.cloudformation import engine
+from ministack.services.cloudformation import stacks as base_stacks
+
+from include.local_aws.calls import AwsError, Json
+from include.local_aws.stack_readback import resource_differences
+from include.local_aws.stack_repairs import REPAIRS
+from include.local_aws.stack_templates import check_template
+
+if TYPE_CHECKING:
+    from include.local_aws.core import LocalAws
+
+log = logging.getLogger(__name__)
+_CHECKED = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet", "ValidateTemplate"})
+_STARTING = frozenset({"CreateStack", "UpdateStack", "ExecuteChangeSet"})
+_AWAITING = frozenset({"DescribeStacks", "DescribeStackEvents", "ListStacks", "DescribeChangeSet"})
+_MADE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+class Stacks:
+    """Watches stack operations on their way through the base."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+        self._finishing: dict[tuple[str, str, str], asyncio.Task[Any]] = {}
+
+    async def before(self, body: bytes) -> str:
+        """Check a request; returns its action. Raises ValidationError for a template that AWS would refuse."""
+        parameters = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        action = parameters.get("Action", "")
+        if action in _CHECKED:
+            text = await self._template_text(parameters)
+            if text is not None:
+                try:
+                    template = engine._parse_template(text)
+                except Exception as error:
+                    raise AwsError("ValidationError", f"Template format error: {error}") from None
+                check_template(template)
+        if action in _AWAITING:
+            await self._await_finished()
+        return action
+
+    async def _template_text(self, parameters: Json) -> str | None:
+        if "TemplateURL" not in parameters:
+            return parameters.get("TemplateBody")
+        path = urlsplit(parameters["TemplateURL"]).path
+        answer = await self._aws.request("GET", path, service="s3")
+        if answer.status != 200:
+            raise AwsError("ValidationError", f"TemplateURL {parameters['TemplateURL']} cannot be read: {answer.status}")
+        return answer.body.decode()
+
+    def after(self, action: str, body: bytes, account: str, region: str) -> None:
+        """Watch the operation that an accepted request started."""
+        if action in _STARTING:
+            parameters = parse_qs(body.decode("utf-8", "replace"))
+            name = (parameters.get("StackName") or parameters["ChangeSetName"])[0]
+            short = name.split(":stack/")[1].split("/")[0] if ":stack/" in name else name
+            self._finishing[short, account, region] = self._aws.background(self._finish(short, account, region))
+
+    async def _await_finished(self) -> None:
+        """Hold an answer back while a stack that the base has made is being completed."""
+        for place, task in list(self._finishing.items()):
+            stack = _find(*place)
+            if stack is not None and not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                await asyncio.wait([task])
+            if task.done():
+                self._finishing.pop(place, None)
+
+    async def _finish(self, name: str, account: str, region: str) -> None:
+        stack = await _settled(name, account, region)
+        if stack is None or stack["StackStatus"] not in _MADE:
+            return
+        faults = await asyncio.to_thread(_complete, stack, self._clients(region))
+        if faults:
+            log.error("stack %s does not hold what its template says:\n%s", name, "\n".join(faults))
+            _fail(stack, account, region, faults)
+
+    def _clients(self, region: str) -> Callable[[str], Any]:
+        settings = self._aws.settings
+
+        @cache
+        def make(service: str) -> Any:
+            return boto3.client(
+                service,
+                endpoint_url=settings.endpoint_url,
+                region_name=region,
+                aws_access_key_id=settings.root_access_key,
+                aws_secret_access_key=settings.root_secret_key,
+                config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+            )
+
+        return make
+
+
+def _find(name: str, account: str, region: str) -> Json | None:
+    found: Json | None = cloudformation._stacks.get_scoped(account, region, name)
+    return found
+
+
+async def _settled(name: str, account: str, region: str) -> Json | None:
+    """The stack once the base is done with it."""
+    while (stack := _find(name, account, region)) is not None and stack["StackStatus"].endswith("_IN_PROGRESS"):
+        await asyncio.sleep(0.01)
+    return stack
+
+
+def _complete(stack: Json, clients: Callable[[str], Any]) -> list[str]:
+    """Apply what was dropped, then name every property that is not as the template says."""
+    faults = []
+    for logical_id, resource in stack.get("_resources", {}).items():
+        kind, physical_id = resource["ResourceType"], resource["PhysicalResourceId"]
+        try:
+            if repair := REPAIRS.get(kind):
+                repair(clients, physical_id, resource["Properties"])
+            found = resource_differences(clients, kind, physical_id, resource["Properties"])
+        except Exception as error:
+            found = [repr(error)]
+        faults += [f"{logical_id} ({kind}): {fault}" for fault in found]
+    return faults
+
+
+def _fail(stack: Json, account: str, region: str, faults: list[str]) -> None:
+    """Show the stack as failed, with one event per fault."""
+    status = "CREATE_FAILED" if stack["StackStatus"] == "CREATE_COMPLETE" else "UPDATE_FAILED"
+    stack["StackStatus"] = status
+    stack["StackStatusReason"] = "; ".join(faults)[:1000]
+    with request_scope(account, region):
+        for fault in faults:
+            logical_id = fault.split(" ", 1)[0]
+            kind = stack["_resources"][logical_id]["ResourceType"]
+            base_stacks._add_event(stack["StackId"], stack["StackName"], logical_id, kind, status, fault)
