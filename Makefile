@@ -1,0 +1,50 @@
+# One list of commands; CI runs the same targets. Every target sets the checkout up first (a second start does no set-up work).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+export PYTHONWARNINGS := ignore
+
+PYTHON := $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
+  $$p -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+AIRFLOW := .local/envs/airflow/bin/python
+LOCAL_AWS := .local/envs/aws/bin/python
+ITEMS ?= 5000
+DAG ?= campaign_hourly
+ADVANCE ?= 3600
+
+.PHONY: help setup run test test-fast test-deep lint local-aws dag clock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## environments, jars and Java into .local (every other target does this first)
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is missing: install one (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m include.laptop.setup
+
+run: setup ## the main job end to end: DynamoDB to Athena under Airflow, with real rows (ITEMS=5000)
+	@$(AIRFLOW) -m include.laptop.run --items $(ITEMS)
+
+local-aws: setup ## local AWS in the foreground with the stack deployed; writes .local/aws.env (CLOCK=<iso> starts in the past)
+	@$(AIRFLOW) -m include.laptop.local_aws $(if $(CLOCK),--clock $(CLOCK))
+
+dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, START=<iso> END=<iso>)
+	@$(AIRFLOW) -m include.laptop.dag $(DAG) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(CONF),--conf '$(CONF)')
+
+clock: setup ## move the running local AWS's clock forward (ADVANCE=3600, seconds)
+	@$(AIRFLOW) -m include.laptop.clock --advance $(ADVANCE)
+
+test: setup ## all tests but the long ones (8 minutes at most)
+	@$(AIRFLOW) -m include.laptop.tests test
+
+test-fast: setup ## tests without Spark and without servers (60 seconds at most)
+	@$(AIRFLOW) -m include.laptop.tests fast
+
+test-deep: setup ## the long tests
+	@$(AIRFLOW) -m include.laptop.tests deep
+
+lint: setup ## ruff, mypy, import-linter
+	@$(AIRFLOW) -m ruff check .
+	@$(AIRFLOW) -m ruff format --check .
+	@$(AIRFLOW) -m mypy include/dynamo_lake include/deploy include/laptop plugins dags glue_scripts
+	@$(LOCAL_AWS) -m mypy include/local_aws
+	@.local/envs/airflow/bin/lint-imports

@@ -1,0 +1,53 @@
+"""``make dag``: run one DAG once against the running local AWS, without a scheduler; the exit status tells success."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+
+from include.dynamo_lake.errors import LakeError
+from include.laptop import paths
+from include.laptop.airflow_env import airflow_environment
+from include.laptop.dag_run import UnknownDagError, output_to, prepare_home, run_dag
+from include.laptop.running import Progress, read_all_deployed, read_running
+
+
+def main() -> int:
+    """Return 0 when the run succeeded, 1 when it failed, 2 for a DAG or parameters that do not exist."""
+    options = _parser().parse_args()
+    conf = {name: value for name, value in (("start", options.start), ("end", options.end)) if value}
+    conf |= json.loads(options.conf)
+    home = paths.LOCAL / "airflow" / "runs" / f"{options.dag}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    log_path = home / "run.log"
+    try:
+        aws = read_running()
+        os.environ.update(aws)
+        os.environ.update(airflow_environment(aws, read_all_deployed(aws), home))
+        prepare_home(home)
+        progress = Progress()
+        with output_to(log_path) as say:
+            succeeded = run_dag(options.dag, conf, lambda line: say(f"[{progress.elapsed():6.1f} s] {line}"))
+    except (LakeError, UnknownDagError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    progress(f"{options.dag}: {'success' if succeeded else 'failed'}; log: {log_path.relative_to(paths.ROOT)}")
+    if succeeded:
+        shutil.rmtree(home / "logs", ignore_errors=True)
+    return 0 if succeeded else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make dag", description=__doc__)
+    parser.add_argument("dag", help="the DAG's id, for example campaign_hourly")
+    parser.add_argument("--start", help="start of a manual range, ISO 8601 with zone")
+    parser.add_argument("--end", help="end of a manual range, ISO 8601 with zone")
+    parser.add_argument("--conf", default="{}", help="more params, as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

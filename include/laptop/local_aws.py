@@ -1,0 +1,55 @@
+"""``make local-aws``: local AWS in the foreground with every stack deployed and the tables empty, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import threading
+
+from include.dynamo_lake.errors import LakeError
+from include.laptop import paths
+from include.laptop.running import Progress, deploy_all
+from include.local_aws.process import RunningLocalAws, start_local_aws
+
+
+def main() -> int:
+    """Serve until SIGINT or SIGTERM; return 1 when local AWS or a deployment fails."""
+    parser = argparse.ArgumentParser(prog="make local-aws", description=__doc__)
+    parser.add_argument("--clock", help="start at this instant of the past (ISO 8601)")
+    options = parser.parse_args()
+    stopping = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda _signal, _frame: stopping.set())
+    paths.AWS_ENV_FILE.unlink(missing_ok=True)
+    say = Progress()
+    running = start_local_aws(paths.AWS_DATA, clock=options.clock, port=int(os.environ.get("PORT", "0")))
+    try:
+        return _serve(running, stopping, say)
+    except LakeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        paths.AWS_ENV_FILE.unlink(missing_ok=True)
+        running.stop()
+
+
+def _serve(running: RunningLocalAws, stopping: threading.Event, say: Progress) -> int:
+    os.environ.update(running.environment)
+    deploy_all(running.environment, say)
+    staged = paths.AWS_ENV_FILE.with_suffix(".new")
+    shutil.copyfile(running.log_path.with_name("aws.env"), staged)
+    staged.rename(paths.AWS_ENV_FILE)
+    say(f"local AWS is ready at {running.endpoint_url}; its environment is in {paths.AWS_ENV_FILE.relative_to(paths.ROOT)}; Ctrl-C stops it")
+    while not stopping.wait(0.5):
+        if running.process.poll() is not None:
+            print(f"local AWS ended; its log is {running.log_path}", file=sys.stderr)
+            return 1
+    say("stopping")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+"""The running local AWS of this checkout, and the stacks deployed on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import boto3
+
+from include.deploy.deployment import Choices, Deployed, deploy, read_deployed
+from include.dynamo_lake.declaration import pipeline_names, read_declaration
+from include.dynamo_lake.errors import TerminalError
+from include.laptop import paths
+from include.local_aws.process import ask, read_environment
+
+
+def session(aws: Mapping[str, str]) -> boto3.Session:
+    """A session with the keys of an environment file; the endpoint comes from ``AWS_ENDPOINT_URL``, so set that first."""
+    return boto3.Session(
+        aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
+        region_name=aws["AWS_REGION"],
+    )
+
+
+def read_running(env_file: Path = paths.AWS_ENV_FILE) -> dict[str, str]:
+    """The environment of the running local AWS; raise ``TerminalError`` with the remedy where none answers."""
+    try:
+        aws = read_environment(env_file)
+        ask(aws["AWS_ENDPOINT_URL"], "GET", "/_local/status")
+    except (OSError, KeyError, ValueError) as error:
+        raise TerminalError(f"No local AWS is running ({env_file.name}: {error}): start it with `make local-aws`") from error
+    return aws
+
+
+def deploy_all(aws: Mapping[str, str], say: Callable[[str], None]) -> tuple[Deployed, ...]:
+    """Deploy the stack of every declaration."""
+    choices = Choices()
+    return tuple(deploy(session(aws), paths.ROOT, read_declaration(name), choices, say) for name in pipeline_names())
+
+
+def read_all_deployed(aws: Mapping[str, str]) -> tuple[Deployed, ...]:
+    """What is deployed for every declaration."""
+    return tuple(read_deployed(session(aws), read_declaration(name)) for name in pipeline_names())
+
+
+class Progress:
+    """Progress lines with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    def __call__(self, line: str) -> None:
+        print(f"[{self.elapsed():6.1f} s] {line}", flush=True)

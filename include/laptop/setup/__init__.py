@@ -1,0 +1,1 @@
+"""Set a checkout up: environments, jars, Java. Standard library only: it runs on the machine's own Python."""
