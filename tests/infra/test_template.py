@@ -183,5 +183,13 @@ def test_no_transport_without_tls(rendered: Rendered) -> None:
         assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
+def test_every_alarm_names_its_entry_in_the_runbook(rendered: Rendered) -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    alarms = rendered.of_type("AWS::CloudWatch::Alarm")
+    named = {name: re.findall(r'docs/runbook\.md, "([^"]+)"', a["AlarmDescription"]) for name, a in alarms.items()}
+    assert {name: entries for name, entries in named.items() if len(entries) != 1 or entries[0] not in headings} == {}
+    assert len(named) == 3
+
+
 def test_nothing_of_one_pipeline_is_named() -> None:
     assert "campaign" not in TEMPLATE_PATH.read_text().lower()
