@@ -68,5 +68,11 @@ def compact(item: Json) -> bytes:
 def _key_value(typed: Json) -> str:
     ((tag, value),) = typed.items()
     if tag == "N":
-        return str(dynamodb._ddb_canonicalize_number(value))
+        return str(canonical_number(value))
     return str(value)
+
+
+def canonical_number(text: Any) -> str | None:
+    """DynamoDB's one spelling of a number, None for what it refuses."""
+    found: str | None = dynamodb._ddb_canonicalize_number(text)
+    return found

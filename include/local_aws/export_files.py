@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from urllib.parse import quote
 from typing import TYPE_CHECKING
 
 from include.local_aws.calls import AwsError, Identity, Json
 from include.local_aws.change_log import LogReader
+from include.local_aws.export_parts import next_part
 from include.local_aws.export_requests import ExportRequest
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
-
-ITEMS_PER_FILE = 50_000
-
 
 @dataclass(frozen=True)
 class Written:
     """What an export wrote: its manifest's key, lines in all data files, and their bytes before compression."""
 
     manifest_key: str
-    item_count: int
-    byte_count: int
-
-
-@dataclass(frozen=True)
-class _Part:
-    body: bytes
     item_count: int
     byte_count: int
 
@@ -53,7 +42,7 @@ async def write_export(
     lines = _lines(request, reader)
     files: list[Json] = []
     item_count = byte_count = 0
-    while (part := await asyncio.to_thread(_next_part, lines)) is not None:
+    while (part := await asyncio.to_thread(next_part, lines)) is not None:
         key = f"{data_root}/{secrets.token_hex(13)}.json.gz"
         etag = await store.put(key, part.body)
         files.append(
@@ -86,14 +75,6 @@ def _lines(request: ExportRequest, reader: LogReader) -> Iterator[bytes]:
         if with_old and change.old is not None:
             line += b',"OldImage":' + change.old
         yield line + b"}\n"
-
-
-def _next_part(lines: Iterator[bytes]) -> _Part | None:
-    chunk = list(islice(lines, ITEMS_PER_FILE))
-    if not chunk:
-        return None
-    raw = b"".join(chunk)
-    return _Part(gzip.compress(raw, compresslevel=1, mtime=0), len(chunk), len(raw))
 
 
 def _summary(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs
 
+from include.local_aws.base_tables import canonical_number
 from include.local_aws.calls import AwsError
 
 _UNSEEN = "it would change items behind the change log, so exports would miss them"
@@ -30,6 +34,19 @@ REFUSED_TARGETS: dict[str, str] = {
     "AWSGlue.CreatePartitionIndex": "no query here would use the index",
 }
 
+_KEYED = frozenset(
+    f"DynamoDB_20120810.{action}"
+    for action in (
+        "GetItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "TransactGetItems",
+        "TransactWriteItems",
+    )
+)
+
 _REFUSED_S3_QUERIES = {
     ("PUT", "replication"): "objects would not be replicated",
     ("POST", "select"): "S3 Select is not offered",
@@ -46,6 +63,32 @@ def check_target(target: str, body: bytes) -> None:
         raise _refusal(target.partition(".")[2], REFUSED_TARGETS[target])
     if target == "DynamoDB_20120810.UpdateTable" and b"ReplicaUpdates" in body:
         raise _refusal("UpdateTable with ReplicaUpdates", _UNSEEN)
+    if target in _KEYED and b'"N"' in body:
+        for key in _keys(json.loads(body)):
+            _check_key(key)
+
+
+def _keys(value: Any) -> Iterator[Any]:
+    """Every `Key` (or member of `Keys`) in a request, but not inside an item."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _keys(one)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "Key":
+                yield inner
+            elif name == "Keys":
+                yield from inner
+            elif name != "Item":
+                yield from _keys(inner)
+
+
+def _check_key(key: Any) -> None:
+    """The base looks a key up as it is spelled: `1.0` would miss the item `1`."""
+    for name, typed in key.items() if isinstance(key, dict) else ():
+        number = typed.get("N") if isinstance(typed, dict) else None
+        if number is not None and canonical_number(number) not in (number, None):
+            raise _refusal(f"the key {name} = {number}", f"write the number as {canonical_number(number)}")
 
 
 def check_s3(method: str, query: str, body: bytes) -> None:
