@@ -26,7 +26,7 @@ def make_client(running: RunningLocalAws, service: str, credentials: dict[str, A
         aws_access_key_id=given.get("AccessKeyId", env["AWS_ACCESS_KEY_ID"]),
         aws_secret_access_key=given.get("SecretAccessKey", env["AWS_SECRET_ACCESS_KEY"]),
         aws_session_token=given.get("SessionToken"),
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
     )
 
 
