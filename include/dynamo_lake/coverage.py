@@ -91,7 +91,9 @@ class Coverage:
     def from_json(text: str | bytes) -> Coverage:
         value: dict[str, Any] = json.loads(text)
         if value.get("version") != 1:
-            raise PlanError(f"coverage.json has version {value.get('version')!r}, this code reads 1: deploy the code that wrote it")
+            raise PlanError(
+                f"coverage.json has version {value.get('version')!r}, this code reads 1: deploy the code that wrote it"
+            )
         return Coverage(
             covered_through=_parse_optional(value["covered_through"]),
             since=_parse_optional(value["since"]),
@@ -126,7 +128,8 @@ def plan_range(coverage: Coverage, start: datetime, end: datetime, *, now: datet
     plan_end = _require_bootstrap(coverage, bootstrap_dag)
     if coverage.since is not None and wanted.end <= coverage.since:
         raise PlanError(
-            f"The range {wanted} ends before the first bootstrap at {format_instant(coverage.since)}, which holds everything before it: "
+            f"The range {wanted} ends before the first bootstrap at {format_instant(coverage.since)}, "
+            "which holds everything before it: "
             f"choose a range after it, or run {bootstrap_dag} to read the tables whole"
         )
     appended, notes = _pieces_with_tail(plan_end, wanted.end, now)
@@ -139,7 +142,9 @@ def plan_bootstrap(coverage: Coverage, *, now: datetime) -> Decision:
     """A bootstrap or repair: the plan becomes one full export at ``now`` (a whole second, never before the plan's end)."""
     plan_end = coverage.plan_end
     if plan_end is not None and now < plan_end:
-        raise PlanError(f"The plan already reaches {format_instant(plan_end)}, AWS's present is {format_instant(now)}: run again after that instant")
+        raise PlanError(
+            f"The plan already reaches {format_instant(plan_end)}, AWS's present is {format_instant(now)}: run again after that instant"
+        )
     replaced = replace(coverage, plan=(FullExport(now),))
     return Decision(replaced, replaced.plan)
 
@@ -193,15 +198,21 @@ def purge_horizon(now: datetime, covered_through: datetime) -> datetime:
 
 def _require_bootstrap(coverage: Coverage, bootstrap_dag: str) -> datetime:
     if coverage.plan_end is None:
-        raise PlanError(f"Nothing is covered yet: run {bootstrap_dag} once, it reads the tables whole; windows follow from there")
+        raise PlanError(
+            f"Nothing is covered yet: run {bootstrap_dag} once, it reads the tables whole; windows follow from there"
+        )
     return coverage.plan_end
 
 
 def _read_range(start: datetime, end: datetime, now: datetime) -> Window:
     if start >= end:
-        raise PlanError(f"The range starts at {format_instant(start)}, not before its end {format_instant(end)}: give start before end")
+        raise PlanError(
+            f"The range starts at {format_instant(start)}, not before its end {format_instant(end)}: give start before end"
+        )
     if end > now:
-        raise PlanError(f"The range ends in the future: {format_instant(end)} is after AWS's present {format_instant(now)}; end it there or before")
+        raise PlanError(
+            f"The range ends in the future: {format_instant(end)} is after AWS's present {format_instant(now)}; end it there or before"
+        )
     return Window(start, end)
 
 
@@ -213,7 +224,9 @@ def _pieces_with_tail(plan_end: datetime, end: datetime, now: datetime) -> tuple
     tail = Window(reached, reached + MIN_WINDOW)
     if tail.end <= now:
         return (*windows, tail), ()
-    return windows, (f"[{format_instant(reached)}, {format_instant(end)}) is shorter than DynamoDB exports: take it from {format_instant(tail.end)} on",)
+    return windows, (
+        f"[{format_instant(reached)}, {format_instant(end)}) is shorter than DynamoDB exports: take it from {format_instant(tail.end)} on",
+    )
 
 
 def _gap(what: str, source: str, earliest: datetime, bootstrap_dag: str) -> GapError:

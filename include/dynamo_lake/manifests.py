@@ -87,20 +87,20 @@ class BatchManifest:
     def from_json(text: str | bytes) -> BatchManifest:
         value: dict[str, Any] = json.loads(text)
         if value.pop("version", None) != 1:
-            raise ChangeFileError("The batch manifest has a version that this code does not read: deploy the code that wrote it")
+            raise ChangeFileError(
+                "The batch manifest has a version that this code does not read: deploy the code that wrote it"
+            )
         covered = value["covered_through"]
         replayed = tuple(item_from_json(item) for item in value["replayed"])
-        return BatchManifest(
-            **{
-                **value,
-                "now": parse_instant(value["now"]),
-                "covered_through": parse_instant(covered) if covered else None,
-                "items": tuple(item_from_json(item) for item in value["items"]),
-                "replayed": tuple(item for item in replayed if isinstance(item, Window)),
-                "exports": tuple(_export_from_json(export) for export in value["exports"]),
-                "inbox": tuple(InboxFile(**file) for file in value["inbox"]),
-            }
-        )
+        return BatchManifest(**{
+            **value,
+            "now": parse_instant(value["now"]),
+            "covered_through": parse_instant(covered) if covered else None,
+            "items": tuple(item_from_json(item) for item in value["items"]),
+            "replayed": tuple(item for item in replayed if isinstance(item, Window)),
+            "exports": tuple(_export_from_json(export) for export in value["exports"]),
+            "inbox": tuple(InboxFile(**file) for file in value["inbox"]),
+        })
 
 
 def with_batch_id(manifest: BatchManifest, nonce: str) -> BatchManifest:
@@ -125,7 +125,9 @@ def parse_export_files(summary: bytes, manifest_files: bytes) -> tuple[ExportFil
     files = tuple(_export_file(entry) for entry in entries)
     counted = sum(file.records for file in files)
     if counted != total:
-        raise ChangeFileError(f"The export's manifest names {counted} items in {len(files)} files, its summary {total}: the export is not whole")
+        raise ChangeFileError(
+            f"The export's manifest names {counted} items in {len(files)} files, its summary {total}: the export is not whole"
+        )
     return files
 
 
@@ -134,7 +136,13 @@ def sources_of(exports: Iterable[SourceExport]) -> tuple[str, ...]:
 
 
 def _export_file(entry: Mapping[str, Any]) -> ExportFile:
-    return ExportFile(key=entry["dataFileS3Key"], records=int(entry["itemCount"]), bytes=0, md5=entry["md5Checksum"], etag=entry["etag"])
+    return ExportFile(
+        key=entry["dataFileS3Key"],
+        records=int(entry["itemCount"]),
+        bytes=0,
+        md5=entry["md5Checksum"],
+        etag=entry["etag"],
+    )
 
 
 def _export_from_json(value: Mapping[str, Any]) -> SourceExport:

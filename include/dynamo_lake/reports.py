@@ -88,16 +88,16 @@ class RunReport:
     def from_json(text: str | bytes) -> RunReport:
         value: dict[str, Any] = json.loads(text)
         if value.pop("version", None) != 1:
-            raise TerminalError("The run report has a version that this code does not read: deploy the code that wrote it")
-        return RunReport(
-            **{
-                **value,
-                "windows": tuple(value["windows"]),
-                "statements": {source: StatementCounts(**counts) for source, counts in value["statements"].items()},
-                "rows": RowCounts(**value["rows"]),
-                "quarantine": QuarantineCounts(**value["quarantine"]),
-                "tables": {table: TableState(**state) for table, state in value["tables"].items()},
-                "days": tuple(value["days"]),
-                "phases": tuple(Phase(**phase) for phase in value["phases"]),
-            }
-        )
+            raise TerminalError(
+                "The run report has a version that this code does not read: deploy the code that wrote it"
+            )
+        return RunReport(**{
+            **value,
+            "windows": tuple(value["windows"]),
+            "statements": {source: StatementCounts(**counts) for source, counts in value["statements"].items()},
+            "rows": RowCounts(**value["rows"]),
+            "quarantine": QuarantineCounts(**value["quarantine"]),
+            "tables": {table: TableState(**state) for table, state in value["tables"].items()},
+            "days": tuple(value["days"]),
+            "phases": tuple(Phase(**phase) for phase in value["phases"]),
+        })

@@ -13,7 +13,10 @@ SEQUENCE_DIGITS = 40
 
 
 class Version(NamedTuple):
-    """``(at, kind, sequence)``: a stream record of second S yields to every statement as of a later instant, and wins over every earlier one."""
+    """``(at, kind, sequence)``.
+
+    A stream record of second S yields to every statement as of a later instant, and wins over every earlier one.
+    """
 
     at: datetime
     kind: int

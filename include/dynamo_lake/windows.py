@@ -49,7 +49,9 @@ class Window:
             if instant.microsecond:
                 raise ValueError(f"window {name} {instant!r} is not a whole second")
         if self.start >= self.end:
-            raise ValueError(f"window start {format_instant(self.start)} is not before its end {format_instant(self.end)}")
+            raise ValueError(
+                f"window start {format_instant(self.start)} is not before its end {format_instant(self.end)}"
+            )
 
     @property
     def length(self) -> timedelta:

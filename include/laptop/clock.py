@@ -16,7 +16,10 @@ def main() -> int:
     parser.add_argument("--advance", type=int, required=True, help="seconds, more than 0: the clock never goes back")
     options = parser.parse_args()
     if options.advance <= 0:
-        print(f"ADVANCE={options.advance}: give a positive number of seconds; the clock only goes forward", file=sys.stderr)
+        print(
+            f"ADVANCE={options.advance}: give a positive number of seconds; the clock only goes forward",
+            file=sys.stderr,
+        )
         return 2
     try:
         answer = ask(read_running()["AWS_ENDPOINT_URL"], "POST", "/_local/clock", {"advance": options.advance})

@@ -60,14 +60,14 @@ def run_dag(dag_id: str, conf: Mapping[str, Any], say: Say) -> bool:
     Raises ``UnknownDagError`` naming the known DAGs or the import errors.
     """
     from airflow.dag_processing.dagbag import DagBag
-    from airflow.listeners.listener import get_listener_manager
+    from airflow.sdk.listener import get_listener_manager
 
     bag = DagBag(dag_folder=paths.ROOT / "dags", bundle_path=paths.ROOT / "dags", bundle_name="dags-folder")
     if dag_id not in bag.dags:
         problems = "".join(f"\n{file}: {error}" for file, error in bag.import_errors.items())
         raise UnknownDagError(f"no DAG {dag_id!r}; known: {', '.join(sorted(bag.dags)) or 'none'}{problems}")
     listener = TaskLines(say).listener()
-    manager = get_listener_manager()
+    manager: Any = get_listener_manager()
     manager.add_listener(listener)
     try:
         run = bag.dags[dag_id].test(logical_date=None, run_conf=dict(conf))

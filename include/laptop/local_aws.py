@@ -42,7 +42,9 @@ def _serve(running: RunningLocalAws, stopping: threading.Event, say: Progress) -
     staged = paths.AWS_ENV_FILE.with_suffix(".new")
     shutil.copyfile(running.log_path.with_name("aws.env"), staged)
     staged.rename(paths.AWS_ENV_FILE)
-    say(f"local AWS is ready at {running.endpoint_url}; its environment is in {paths.AWS_ENV_FILE.relative_to(paths.ROOT)}; Ctrl-C stops it")
+    say(
+        f"local AWS is ready at {running.endpoint_url}; its environment is in {paths.AWS_ENV_FILE.relative_to(paths.ROOT)}; Ctrl-C stops it"
+    )
     while not stopping.wait(0.5):
         if running.process.poll() is not None:
             print(f"local AWS ended; its log is {running.log_path}", file=sys.stderr)

@@ -30,7 +30,9 @@ def read_running(env_file: Path = paths.AWS_ENV_FILE) -> dict[str, str]:
         aws = read_environment(env_file)
         ask(aws["AWS_ENDPOINT_URL"], "GET", "/_local/status")
     except (OSError, KeyError, ValueError) as error:
-        raise TerminalError(f"No local AWS is running ({env_file.name}: {error}): start it with `make local-aws`") from error
+        raise TerminalError(
+            f"No local AWS is running ({env_file.name}: {error}): start it with `make local-aws`"
+        ) from error
     return aws
 
 

@@ -101,7 +101,9 @@ DECLARATION: dict[str, Field] = {
             "source": Field(str, "The id of the main source.", pattern=NAME),
             "list": Field(str, "The list attribute whose entries become rows.", pattern=ATTRIBUTE),
             "partition": Field(str, "The timestamp column whose UTC day partitions the table.", pattern=NAME),
-            "row_key": Field(ListOf(Field(str, "A column.", pattern=NAME), at_least=1), "The columns that name one row."),
+            "row_key": Field(
+                ListOf(Field(str, "A column.", pattern=NAME), at_least=1), "The columns that name one row."
+            ),
             "columns": Field(ListOf(COLUMN, at_least=1), "The target's columns, in order."),
         },
         "The flattened table.",
@@ -123,7 +125,11 @@ DECLARATION: dict[str, Field] = {
                 default=["row_key_unique", "key_not_null", "rows_match_list"],
             ),
             "max_quarantined_share": Field(
-                float, "The share of live items in quarantine above which a run fails.", default=0.05, minimum=0, maximum=1
+                float,
+                "The share of live items in quarantine above which a run fails.",
+                default=0.05,
+                minimum=0,
+                maximum=1,
             ),
             "min_quarantined_items": Field(int, "Below this count the share is not looked at.", default=100, minimum=0),
         },
@@ -138,13 +144,19 @@ DECLARATION: dict[str, Field] = {
     "retention": Field(
         {
             "time_travel_days": Field(int, "How long readers can query the past.", default=7, minimum=1, maximum=365),
-            "erase_within_days": Field(int, "When the last copy of a deleted item is gone.", default=45, minimum=37, maximum=3650),
+            "erase_within_days": Field(
+                int, "When the last copy of a deleted item is gone.", default=45, minimum=37, maximum=3650
+            ),
         },
         "How long things are kept.",
         default={},
     ),
     "inbox": Field(
-        {"max_run_mib": Field(int, "How much one run takes from the inbox, in MiB.", default=256, minimum=1, maximum=100_000)},
+        {
+            "max_run_mib": Field(
+                int, "How much one run takes from the inbox, in MiB.", default=256, minimum=1, maximum=100_000
+            )
+        },
         "How much one event-driven run takes.",
         default={},
     ),

@@ -20,7 +20,10 @@ class KeyAttribute:
 
 @dataclass(frozen=True)
 class Source:
-    """A DynamoDB table that is read. ``day`` names the attribute whose UTC day places an item in the mirror (None: unpartitioned by day)."""
+    """A DynamoDB table that is read.
+
+    ``day`` names the attribute whose UTC day places an item in the mirror (None: no day).
+    """
 
     id: str
     table: str
@@ -44,8 +47,8 @@ class Attribute:
 class Column:
     """A column of the target.
 
-    ``type``: ``string``, ``timestamp``, ``decimal(p,s)``, or ``int`` for the position. ``origin``: ``item`` (from the main source's item or list entry),
-    ``position`` (index in the list, from 0) or ``lookup``. ``attribute`` is None for the position only. ``accept``: the DynamoDB tags taken.
+    ``type``: ``string``, ``timestamp``, ``decimal(p,s)``, or ``int`` for the position. ``origin``: ``item`` (from
+    the main source's item or list entry), ``position`` (index in the list, from 0) or ``lookup``. ``attribute`` is None for the position only. ``accept``: the DynamoDB tags taken.
     """
 
     name: str

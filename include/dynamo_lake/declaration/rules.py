@@ -13,7 +13,17 @@ Table = dict[str, Any]
 
 def rule_mistakes(table: Table) -> list[Mistake]:
     """Every broken rule between the fields of a declaration whose fields are all well-formed."""
-    rules = (_sources, _main_source, _columns, _column_types, _partition, _row_key, _lookup, _unused_sources, _source_days)
+    rules = (
+        _sources,
+        _main_source,
+        _columns,
+        _column_types,
+        _partition,
+        _row_key,
+        _lookup,
+        _unused_sources,
+        _source_days,
+    )
     return [mistake for rule in rules for mistake in rule(table)]
 
 
@@ -21,7 +31,9 @@ def _sources(table: Table) -> Iterator[Mistake]:
     for source_id, source in table["sources"].items():
         names = [attribute["name"] for attribute in source["key"]]
         if len(names) > 2 or len(set(names)) < len(names):
-            yield Mistake(f"sources.{source_id}.key", f"{names} is no DynamoDB key", "A key has one or two different attributes")
+            yield Mistake(
+                f"sources.{source_id}.key", f"{names} is no DynamoDB key", "A key has one or two different attributes"
+            )
     tables = [source["table"] for source in table["sources"].values()]
     if len(set(tables)) < len(tables):
         yield Mistake("sources", "one table is declared twice", "Declare each DynamoDB table once")
@@ -29,7 +41,11 @@ def _sources(table: Table) -> Iterator[Mistake]:
 
 def _main_source(table: Table) -> Iterator[Mistake]:
     if table["target"]["source"] not in table["sources"]:
-        yield Mistake("target.source", f"{table['target']['source']!r} is not declared", f"Declare [sources.{table['target']['source']}]")
+        yield Mistake(
+            "target.source",
+            f"{table['target']['source']!r} is not declared",
+            f"Declare [sources.{table['target']['source']}]",
+        )
 
 
 def _columns(table: Table) -> Iterator[Mistake]:
@@ -47,19 +63,29 @@ def _columns(table: Table) -> Iterator[Mistake]:
         elif not table["lookup"]:
             yield Mistake(f"{path}.lookup", "there is no [lookup]", "Declare [lookup], or take the value with from")
         elif parse_attribute(column["lookup"]).list not in (None, table["lookup"]["list"]):
-            yield Mistake(f"{path}.lookup", "names another list than lookup.list", f"Only {table['lookup']['list']}[] is looked up")
+            yield Mistake(
+                f"{path}.lookup",
+                "names another list than lookup.list",
+                f"Only {table['lookup']['list']}[] is looked up",
+            )
         elif column["required"]:
-            yield Mistake(f"{path}.required", "a looked-up column is null where there is no match", "Leave required out")
+            yield Mistake(
+                f"{path}.required", "a looked-up column is null where there is no match", "Leave required out"
+            )
     positions = [column["name"] for column in target["columns"] if str(column["from"]).endswith("[#]")]
     if len(positions) != 1:
-        yield Mistake("target.columns", f"{len(positions)} position columns", f"Declare one column from {target['list']}[#]")
+        yield Mistake(
+            "target.columns", f"{len(positions)} position columns", f"Declare one column from {target['list']}[#]"
+        )
 
 
 def _from_path(column: Table, list_name: str, path: str) -> Iterator[Mistake]:
     source = column["from"]
     named = source.removesuffix("[#]") if source.endswith("[#]") else parse_attribute(source).list
     if named not in (None, list_name):
-        yield Mistake(f"{path}.from", f"names the list {named!r}", f"One list level is flattened: target.list, {list_name!r}")
+        yield Mistake(
+            f"{path}.from", f"names the list {named!r}", f"One list level is flattened: target.list, {list_name!r}"
+        )
 
 
 def _column_types(table: Table) -> Iterator[Mistake]:
@@ -67,7 +93,11 @@ def _column_types(table: Table) -> Iterator[Mistake]:
         path = f"target.columns[{index}]"
         is_position = str(column["from"]).endswith("[#]")
         if is_position != (column["type"] == "int"):
-            yield Mistake(f"{path}.type", f"{column['type']} from {column['from']}", "int is the type of the position, and of it alone")
+            yield Mistake(
+                f"{path}.type",
+                f"{column['type']} from {column['from']}",
+                "int is the type of the position, and of it alone",
+            )
         if column["type"].startswith("decimal"):
             precision, scale = column["type"][8:-1].split(",")
             if int(scale) > int(precision):
@@ -75,7 +105,9 @@ def _column_types(table: Table) -> Iterator[Mistake]:
         if column["type"] == "string" and column["accept"] and "N" in column["accept"]:
             yield Mistake(f"{path}.accept", "a string column takes S only", "Leave accept out, or declare a decimal")
         if column["required"] and column["on_error"] == "null":
-            yield Mistake(f"{path}.on_error", "a required column cannot become null", "Leave one of required and on_error out")
+            yield Mistake(
+                f"{path}.on_error", "a required column cannot become null", "Leave one of required and on_error out"
+            )
 
 
 def _partition(table: Table) -> Iterator[Mistake]:
@@ -83,8 +115,15 @@ def _partition(table: Table) -> Iterator[Mistake]:
     column = _column(target, target["partition"])
     if column is None:
         yield Mistake("target.partition", f"no column {target['partition']!r}", "Name a declared column")
-    elif column["type"] != "timestamp" or not column["required"] or not column["from"] or parse_attribute(column["from"]).list:
-        yield Mistake("target.partition", f"{column['name']} cannot partition", "Take a required timestamp of the item itself")
+    elif (
+        column["type"] != "timestamp"
+        or not column["required"]
+        or not column["from"]
+        or parse_attribute(column["from"]).list
+    ):
+        yield Mistake(
+            "target.partition", f"{column['name']} cannot partition", "Take a required timestamp of the item itself"
+        )
 
 
 def _row_key(table: Table) -> Iterator[Mistake]:
@@ -105,11 +144,19 @@ def _key_columns(table: Table, source: Table) -> Iterator[Mistake]:
     for attribute in source["key"]:
         column = next((c for c in table["target"]["columns"] if c["from"] == attribute["name"]), None)
         if column is not None and not column["required"]:
-            yield Mistake(f"target.columns.{column['name']}.required", "a key column is never null", "Write required = true")
+            yield Mistake(
+                f"target.columns.{column['name']}.required", "a key column is never null", "Write required = true"
+            )
         if column is not None and attribute["type"] == "N" and not column["type"].startswith("decimal"):
-            yield Mistake(f"target.columns.{column['name']}.type", "a number key as " + column["type"], "Declare decimal(38,0) or the like")
+            yield Mistake(
+                f"target.columns.{column['name']}.type",
+                "a number key as " + column["type"],
+                "Declare decimal(38,0) or the like",
+            )
         if column is not None and attribute["type"] == "S" and column["type"] != "string":
-            yield Mistake(f"target.columns.{column['name']}.type", "a string key as " + column["type"], "Declare string")
+            yield Mistake(
+                f"target.columns.{column['name']}.type", "a string key as " + column["type"], "Declare string"
+            )
 
 
 def _lookup(table: Table) -> Iterator[Mistake]:
@@ -124,11 +171,19 @@ def _lookup(table: Table) -> Iterator[Mistake]:
     for index, match in enumerate(lookup["on"]):
         column = _column(table["target"], match["target"])
         if column is None or column["lookup"]:
-            yield Mistake(f"lookup.on[{index}].target", f"{match['target']!r} is no column of the item", "A lookup of a lookup is not read")
+            yield Mistake(
+                f"lookup.on[{index}].target",
+                f"{match['target']!r} is no column of the item",
+                "A lookup of a lookup is not read",
+            )
         elif not column["required"]:
             yield Mistake(f"lookup.on[{index}].target", f"{match['target']} may be null", "Match on required columns")
         if parse_attribute(match["lookup"]).list not in (None, lookup["list"]):
-            yield Mistake(f"lookup.on[{index}].lookup", "names another list than lookup.list", f"Take {lookup['list']}[].<attribute>")
+            yield Mistake(
+                f"lookup.on[{index}].lookup",
+                "names another list than lookup.list",
+                f"Take {lookup['list']}[].<attribute>",
+            )
     yield from _lookup_key(table, lookup)
 
 
@@ -144,7 +199,9 @@ def _lookup_key(table: Table, lookup: Table) -> Iterator[Mistake]:
 def _unused_sources(table: Table) -> Iterator[Mistake]:
     used = {table["target"]["source"], (table["lookup"] or {}).get("source")}
     for source_id in table["sources"].keys() - used:
-        yield Mistake(f"sources.{source_id}", "is neither the main nor the lookup source", "Remove it: a pipeline has one of each")
+        yield Mistake(
+            f"sources.{source_id}", "is neither the main nor the lookup source", "Remove it: a pipeline has one of each"
+        )
 
 
 def _source_days(table: Table) -> Iterator[Mistake]:
@@ -152,7 +209,11 @@ def _source_days(table: Table) -> Iterator[Mistake]:
     source = table["sources"].get(target["source"])
     column = _column(target, target["partition"])
     if source and column and source["day"] != column["from"]:
-        yield Mistake(f"sources.{target['source']}.day", f"{source['day']!r} is not the partition's attribute", f"Write {column['from']!r}")
+        yield Mistake(
+            f"sources.{target['source']}.day",
+            f"{source['day']!r} is not the partition's attribute",
+            f"Write {column['from']!r}",
+        )
 
 
 def _column(target: Table, name: str) -> Table | None:

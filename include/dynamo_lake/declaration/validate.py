@@ -14,10 +14,11 @@ _KIND_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: 
 def validate_table(table: Any, fields: dict[str, Field], path: str, mistakes: list[Mistake]) -> dict[str, Any]:
     """Return the table with defaults filled in; append what is wrong to ``mistakes``. A field that is wrong is left out of the result."""
     if not isinstance(table, dict):
-        mistakes.append(Mistake(path, f"{table!r} is not a table", f"Write it as [{path}] with the fields {', '.join(fields)}"))
+        mistakes.append(
+            Mistake(path, f"{table!r} is not a table", f"Write it as [{path}] with the fields {', '.join(fields)}")
+        )
         return {}
-    for name in table.keys() - fields.keys():
-        mistakes.append(Mistake(_join(path, name), "unknown field", f"Known here: {', '.join(fields)}"))
+    mistakes.extend(Mistake(_join(path, name), "unknown field", f"Known here: {', '.join(fields)}") for name in table.keys() - fields.keys())
     result: dict[str, Any] = {}
     for name, field in fields.items():
         where = _join(path, name)
@@ -60,9 +61,7 @@ def _validate_map(value: Any, kind: MapOf, path: str, mistakes: list[Mistake]) -
     if not isinstance(value, dict) or not value:
         mistakes.append(Mistake(path, "no entries", f"Write at least one [{path}.<name>]"))
         return {}
-    for name in value:
-        if not re.fullmatch(kind.pattern, name):
-            mistakes.append(Mistake(_join(path, name), "not a name", "Use lower-case letters, digits and _, starting with a letter"))
+    mistakes.extend(Mistake(_join(path, name), "not a name", "Use lower-case letters, digits and _, starting with a letter") for name in value if not re.fullmatch(kind.pattern, name))
     return {name: validate_table(entry, kind.item, _join(path, name), mistakes) for name, entry in value.items()}
 
 
@@ -79,7 +78,7 @@ def _scalar_problem(value: Any, field: Field) -> tuple[str, str] | None:
         return f"{value!r} is not {_KIND_NAMES[field.kind]}", field.doc
     if field.choices and value not in field.choices:
         return f"{value!r} is not one of {', '.join(field.choices)}", "Take one of them"
-    if field.pattern and not re.fullmatch(field.pattern, value):
+    if field.pattern and not re.fullmatch(field.pattern, str(value)):
         return f"{value!r} is not of the form that is read here", field.doc
     if field.minimum is not None and value < field.minimum:
         return f"{value!r} is less than {field.minimum}", f"Take at least {field.minimum}"

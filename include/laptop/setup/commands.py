@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from include.laptop.setup.errors import SetupError
 
 CEILING_S = 900
 
 
-def run(command: Sequence[str | Path], what: str, environment: Mapping[str, str] | None = None) -> str:
+def run(command: Sequence[object], what: str, environment: Mapping[str, str] | None = None) -> str:
     """Run ``command`` and return what it printed; raise ``SetupError`` naming ``what`` with the end of its output."""
     try:
         finished = subprocess.run(

@@ -34,7 +34,10 @@ def install_airflow(uv: Path, say: Say) -> None:
     _make(uv, paths.AIRFLOW_ENV)
     groups = [part for group in GROUPS for part in ("--group", f"{paths.ROOT / 'pyproject.toml'}:{group}")]
     requirements = ["-r", paths.ROOT / "requirements.txt", *groups, "-c", _constraints()]
-    run([uv, "pip", "install", "-q", "--python", paths.python_of(paths.AIRFLOW_ENV), *requirements], "installing Airflow and Spark")
+    run(
+        [uv, "pip", "install", "-q", "--python", paths.python_of(paths.AIRFLOW_ENV), *requirements],
+        "installing Airflow and Spark",
+    )
 
 
 def install_local_aws(uv: Path, say: Say) -> None:

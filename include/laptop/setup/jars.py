@@ -36,7 +36,11 @@ class Jar:
 def read_jars() -> tuple[Jar, ...]:
     """The jars of ``jars.sha256``: a checksum and ``group:artifact:version`` a line."""
     rows = (line.split() for line in CHECKSUMS.read_text().splitlines())
-    return tuple(Jar(*coordinates.split(":"), sha256=sha256) for sha256, coordinates in rows)
+    return tuple(_read_jar(sha256, *coordinates.split(":")) for sha256, coordinates in rows)
+
+
+def _read_jar(sha256: str, group: str, artifact: str, version: str) -> Jar:
+    return Jar(group, artifact, version, sha256)
 
 
 def fetch(java_home: Path, say: Say) -> None:
@@ -53,9 +57,19 @@ def _fetch(jar: Jar, java_home: Path) -> None:
     spark_jars = next((paths.AIRFLOW_ENV / "lib").glob("python3.*/site-packages/pyspark/jars"))
     with tempfile.TemporaryDirectory(dir=paths.LOCAL) as cache:
         pattern = str(paths.JARS / "[artifact]-[revision].[ext]")
-        ivy = [java_home / "bin" / "java", "-cp", f"{spark_jars}/*", "org.apache.ivy.Main", "-m2compatible", "-notransitive", "-warn"]
+        ivy = [
+            java_home / "bin" / "java",
+            "-cp",
+            f"{spark_jars}/*",
+            "org.apache.ivy.Main",
+            "-m2compatible",
+            "-notransitive",
+            "-warn",
+        ]
         dependency = ["-cache", cache, "-dependency", jar.group, jar.artifact, jar.version, "-confs", "default"]
         run([*ivy, *dependency, "-retrieve", pattern], f"fetching {jar.path.name}")
     if not jar.is_good():
         jar.path.unlink(missing_ok=True)
-        raise SetupError(f"{jar.path.name} is not the file that {CHECKSUMS.name} names: it was removed; run again, and do not use it if that repeats")
+        raise SetupError(
+            f"{jar.path.name} is not the file that {CHECKSUMS.name} names: it was removed; run again, and do not use it if that repeats"
+        )

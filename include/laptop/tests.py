@@ -1,0 +1,84 @@
+"""``make test``, ``make test-fast``, ``make test-deep``: which tests run in which environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.laptop import paths
+
+NOT_DEEP = ("-m", "not deep")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Test folders that run together: in which environment, with which of pytest's options."""
+
+    name: str
+    python: str
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+_AIRFLOW, _AWS = str(paths.python_of(paths.AIRFLOW_ENV)), str(paths.python_of(paths.AWS_ENV))
+UNIT = Suite("unit", _AIRFLOW, ("tests/unit", "tests/infra", "tests/laptop", *NOT_DEEP))
+DAGS = Suite("dags and plugins", _AIRFLOW, ("tests/dags", "tests/plugins", *NOT_DEEP))
+LOCAL_AWS = Suite("local AWS", _AWS, ("tests/local_aws", *NOT_DEEP))
+SPARK = Suite("Spark", _AIRFLOW, ("tests/spark", *NOT_DEEP))
+E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP))
+DEEP = (
+    Suite("unit, deep", _AIRFLOW, ("tests/unit",), (("HYPOTHESIS_PROFILE", "deep"),)),
+    Suite("local AWS, deep", _AWS, ("tests/local_aws", "-m", "deep")),
+    Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), (("HYPOTHESIS_PROFILE", "deep"),)),
+    Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep")),
+)
+TIERS: dict[str, Sequence[Sequence[Suite]]] = {
+    "fast": ((UNIT,), (DAGS,)),
+    "test": ((UNIT, DAGS, LOCAL_AWS), (SPARK, E2E)),
+    "deep": tuple((suite,) for suite in DEEP),
+}
+
+
+def main() -> int:
+    """Run one tier: its lanes side by side (two cores), the suites of a lane one after the other; 1 if any failed."""
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__)
+    parser.add_argument("tier", choices=TIERS)
+    tier = parser.parse_args().tier
+    logs = paths.LOCAL / "test-logs" / tier
+    logs.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    lanes = TIERS[tier]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        failed = [
+            name
+            for names in pool.map(lambda lane: [s.name for s in lane if not _passes(s, logs)], lanes)
+            for name in names
+        ]
+    verdict = f"failed: {', '.join(failed)}" if failed else "all passed"
+    print(f"== {tier}: {verdict} in {time.monotonic() - started:.0f} s")
+    return 1 if failed else 0
+
+
+def _passes(suite: Suite, logs: Path) -> bool:
+    """Run one suite to its end, then print all that it said."""
+    began = time.monotonic()
+    environment = {**os.environ, "PYTHONPATH": f"{paths.ROOT}:{paths.ROOT / 'plugins'}", **dict(suite.environment)}
+    log_path = logs / f"{suite.name.replace(' ', '-').replace(',', '')}.log"
+    with log_path.open("wb") as log:
+        command = [suite.python, "-m", "pytest", *suite.arguments]
+        finished = subprocess.run(
+            command, cwd=paths.ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+    print(f"== {suite.name} ({time.monotonic() - began:.0f} s)\n{log_path.read_text().rstrip()}", flush=True)
+    return finished.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
