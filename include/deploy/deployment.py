@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from include.deploy.bundle import Bundle, build_bundle
 from include.deploy.parameters import Principals, build_parameters, table_keys
 from include.deploy.settings import build_settings
-from include.deploy.stack import Say, deploy_stack, read_outputs, read_parameters, read_stack
+from include.deploy.stack import Say, deploy_stack, read_outputs, read_parameters, read_stack, require_settled
 from include.deploy.tables import check_adoptable, check_creatable
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.errors import TerminalError
@@ -61,10 +62,12 @@ def deploy(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choi
     cloudformation = session.client("cloudformation")
     name = PipelineNames(pipeline.name).stack
     stack = read_stack(cloudformation, name)
+    if stack:
+        require_settled(stack)
     present = read_parameters(stack) if stack else {}
     bundle = build_bundle(root)
     parameters = build_parameters(
-        pipeline, _principals(session, choices, present, name), bundle.version, not _adopts(choices, present)
+        pipeline, resolve_principals(session, choices, present, name), bundle.version, not _adopts(choices, present)
     )
     _check_tables(session, pipeline, present, adopts=parameters["CreateTables"] == "false")
     if stack:
@@ -96,7 +99,12 @@ def _deployed(pipeline: Pipeline, stack: StackTypeDef) -> Deployed:
     return Deployed(stack["StackName"], outputs, build_settings(pipeline.name, outputs))
 
 
-def _principals(session: boto3.Session, choices: Choices, present: dict[str, str], stack: str) -> Principals:
+def resolve_principals(session: boto3.Session, choices: Choices, present: Mapping[str, str], stack: str) -> Principals:
+    """Return who may assume the roles: as told, else as the stack has it, else (off AWS only) the account's root.
+
+    Raises:
+        MissingPrincipalError: on AWS a first deployment must name them.
+    """
     fallback = _local_root(session)
     airflow = choices.airflow_principal or present.get("AirflowPrincipal") or fallback
     reader = choices.reader_principal or present.get("ReaderPrincipal") or fallback

@@ -75,7 +75,7 @@ def deploy_stack(
     """
     present = read_stack(cloudformation, name)
     if present is not None:
-        _require_settled(present)
+        require_settled(present)
     change_set = f"deploy-{uuid.uuid4().hex}"
     cloudformation.create_change_set(
         StackName=name,
@@ -108,7 +108,8 @@ def _as_parameters(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())]
 
 
-def _require_settled(stack: StackTypeDef) -> None:
+def require_settled(stack: StackTypeDef) -> None:
+    """Refuse a stack that cannot be updated now: StackError, or StackBusyError while somebody else changes it."""
     name, status = stack["StackName"], stack["StackStatus"]
     if status == "UPDATE_ROLLBACK_FAILED":
         raise StackError(f"stack {name} is {status}: mend what its events name, then continue-update-rollback")

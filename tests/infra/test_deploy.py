@@ -8,15 +8,22 @@ from pathlib import Path
 import boto3
 import pytest
 
-from include.deploy.__main__ import main
-from include.deploy.deployment import Choices, Deployed, deploy, read_deployed
-from include.deploy.parameters import table_keys
+from include.deploy import __main__ as command
+from include.deploy.deployment import (
+    Choices,
+    Deployed,
+    MissingPrincipalError,
+    deploy,
+    read_deployed,
+    resolve_principals,
+)
+from include.deploy.parameters import Principals, table_keys
 from include.deploy.stack import StackError
 from include.deploy.tables import SourceTableError, TableKey, check_adoptable
 from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
 from include.dynamo_lake.errors import TerminalError
 from include.local_aws.process import RunningLocalAws, start_local_aws
-from tests.infra.template import ROOT
+from tests.infra.template import ACCOUNT, ROOT
 from tests.infra.test_bundle import copy_checkout
 
 PIPELINE = read_declaration(pipeline_names()[0])
@@ -130,7 +137,9 @@ def test_a_failing_resource_is_named_with_its_reason(session: boto3.Session, che
     session.client("s3").create_bucket(
         Bucket=taken, CreateBucketConfiguration={"LocationConstraint": session.region_name}
     )
-    with pytest.raises(StackError, match=taken):
+    with pytest.raises(StackError, match=f"Bucket: .*{taken}"):
+        _deploy(session, checkout, pipeline)
+    with pytest.raises(StackError, match="aws cloudformation delete-stack --stack-name failing-lake"):
         _deploy(session, checkout, pipeline)
 
 
@@ -140,8 +149,27 @@ def test_a_pipeline_without_stack_says_how_to_make_one(session: boto3.Session) -
 
 
 def test_an_unknown_pipeline_exits_with_2_and_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--pipeline", "unheard_of"]) == 2
+    assert command.main(["--pipeline", "unheard_of"]) == 2
     assert PIPELINE.name in capsys.readouterr().err
+
+
+def test_the_command_writes_the_settings_for_airflow(
+    session: boto3.Session, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "ROOT", checkout)
+    env_file = tmp_path / "airflow.env"
+    assert command.main(["--pipeline", PIPELINE.name, "--env-file", str(env_file)]) == 0
+    written = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
+    assert written == read_deployed(session, PIPELINE).settings
+
+
+def test_on_aws_a_first_deployment_must_name_who_assumes_the_roles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    on_aws = boto3.Session("AKIAEXAMPLE", "secret", region_name="eu-central-1")
+    with pytest.raises(MissingPrincipalError, match="--airflow-principal"):
+        resolve_principals(on_aws, Choices(airflow_principal=f"arn:aws:iam::{ACCOUNT}:role/mwaa"), {}, "demo-lake")
+    kept = {"AirflowPrincipal": "airflow", "ReaderPrincipal": "reader"}
+    assert resolve_principals(on_aws, Choices(), kept, "demo-lake") == Principals("airflow", "reader")
 
 
 def _create_table(session: boto3.Session, table: TableKey, **more: object) -> None:
