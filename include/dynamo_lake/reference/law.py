@@ -43,17 +43,19 @@ def observed_tables(lake: Lake) -> Tables:
 def expected_tables(
     pipeline: Pipeline, statements: Iterable[Statement], full_exports: Iterable[datetime] = ()
 ) -> Tables:
-    """What any lake must show that has seen these statements, and these full exports (whose statements are among
-    them, whole).
+    """What any lake must show that has seen these statements, and these full exports (source and instant; their
+    statements are among them, whole).
 
-    The newest full export says everything about its instant, so what is older says nothing any more; then the
-    greatest version of each key holds.
+    The newest full export of a source says everything about its instant, so what is older says nothing any more; then
+    the greatest version of each key holds.
     """
-    since = max(full_exports, default=None)
+    since: dict[str, datetime] = {}
+    for source_id, at in full_exports:
+        since[source_id] = max(at, since.get(source_id, at))
     newest: dict[tuple[str, str], Statement] = {}
     for statement in statements:
         name = (statement.source, statement.key)
-        is_known = since is None or statement.version.at >= since
+        is_known = statement.source not in since or statement.version.at >= since[statement.source]
         if is_known and (name not in newest or statement.version > newest[name].version):
             newest[name] = statement
     mirrors: dict[str, dict[str, tuple[Version, str]]] = {source.id: {} for source in pipeline.sources}

@@ -1,0 +1,268 @@
+"""Play a history: tables, stream, plan and runs around one engine, and what the engine must show for it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from include.dynamo_lake.coverage import (
+    Coverage,
+    Decision,
+    FullExport,
+    PlanItem,
+    finish,
+    plan_bootstrap,
+    plan_range,
+    plan_through,
+)
+from include.dynamo_lake.declaration import Pipeline
+from include.dynamo_lake.errors import PlanError
+from include.dynamo_lake.reference import MergeCrashedError, Tables, expected_tables, merge_steps
+from include.dynamo_lake.statements import Statement
+from include.dynamo_lake.versions import KIND_STREAM
+from include.dynamo_lake.windows import Window, floor_second
+from tests.histories.engine import Engine, FileBatch, statements_of
+from tests.histories.images import LOOKUP_KEYS, MAIN_KEYS
+from tests.histories.operations import (
+    LONGER_THAN_TOMBSTONES,
+    MINUTE,
+    Capture,
+    Mend,
+    Operation,
+    Pass,
+    PassLong,
+    Put,
+    Resume,
+    Run,
+)
+from tests.histories.tables import ChangeFile, SimulatedTables, Write
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+BOOTSTRAP_DAG = "bootstrap"
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that has decided what it works on, but has not merged yet."""
+
+    run: Run
+    items: tuple[PlanItem, ...]
+    replayed: tuple[Window, ...]
+    inbox: tuple[ChangeFile, ...]
+    covered_through: datetime | None
+
+
+@dataclass
+class Driver:
+    """Plays operations; ``seen``: every statement that reached a mirror, ``fulls``: every full export that did."""
+
+    pipeline: Pipeline
+    mended: Pipeline
+    engine: Engine
+    now: datetime = START
+    coverage: Coverage = field(default_factory=Coverage)
+    seen: list[Statement] = field(default_factory=list)
+    fulls: list[tuple[str, datetime]] = field(default_factory=list)
+    planned: set[PlanItem] = field(default_factory=set)
+    merges: int = 0
+
+    def __post_init__(self) -> None:
+        self.tables = SimulatedTables(self.pipeline)
+        self.streamed: list[Write] = []
+        self.lost: list[Write] = []
+        self.inbox: list[ChangeFile] = []
+        self.held: list[PreparedRun] = []
+        self.numbers = count(1)
+        self.is_settled = True
+
+    def play(self, operations: Iterable[Operation]) -> None:
+        """Play every operation, and hold the lake to the law after every merge that was not stopped."""
+        for operation in operations:
+            self.step(operation)
+            if self.is_settled:
+                self.check_law()
+
+    def settle(self) -> None:
+        """Deliver the stream, bootstrap where nobody did, and let runs take everything there is."""
+        self.step(Capture(len(self.streamed), is_lost=False))
+        self.step(Pass(20 * MINUTE))
+        if self.coverage.plan_end is None:
+            self.step(Run("bootstrap"))
+        self.step(Run("scheduled"))
+        assert not self.coverage.plan
+        assert self.coverage.covered_through == floor_second(self.now) or self.tables_unchanged_since_coverage()
+        self.check_law()
+
+    def tables_unchanged_since_coverage(self) -> bool:
+        covered = self.coverage.covered_through
+        return covered is not None and all(write.at < covered for write in self.tables.writes)
+
+    def check_law(self) -> None:
+        assert self.engine.tables() == expected_tables(self.pipeline, self.seen, self.fulls)
+
+    def step(self, operation: Operation) -> None:
+        match operation:
+            case Put():
+                self._put(operation)
+            case Pass(micros):
+                self.now += timedelta(microseconds=micros)
+            case Capture():
+                self._capture(operation)
+            case Run():
+                self._start(operation)
+            case Resume():
+                if self.held:
+                    self._execute(self.held.pop(0))
+            case PassLong():
+                self._capture(Capture(len(self.streamed), is_lost=False))
+                self._start(Run("on_change"))
+                self.now += timedelta(microseconds=LONGER_THAN_TOMBSTONES)
+            case Mend():
+                self.pipeline = self.mended
+                self.engine.rebuild(self.mended)
+                self.is_settled = True
+
+    def _put(self, put: Put) -> None:
+        self.now += timedelta(microseconds=put.after)
+        is_main = put.side == "main"
+        source = self.pipeline.main if is_main else self.pipeline.lookup_source
+        assert source is not None
+        keys = (MAIN_KEYS if is_main else LOOKUP_KEYS)[put.item]
+        write = self.tables.write(source.id, keys, None if put.image is None else {**keys, **put.image}, self.now)
+        if write is not None:
+            self.streamed.append(write)
+
+    def _capture(self, capture: Capture) -> None:
+        taken, self.streamed = self.streamed[: capture.count], self.streamed[capture.count :]
+        if capture.is_lost:
+            self.lost.extend(taken)
+            return
+        for source in self.pipeline.sources:
+            lines = tuple(self.tables.stream_line(write) for write in taken if write.source == source.id)
+            if lines:
+                name = f"inbox/{source.id}/{next(self.numbers):04}.json.gz"
+                self.inbox.append(ChangeFile(source.id, None, name, lines))
+
+    def _start(self, run: Run) -> None:
+        try:
+            decision = self._decide(run)
+        except PlanError:
+            return
+        self.coverage = decision.coverage
+        self.planned.update(decision.items)
+        prepared = PreparedRun(
+            run, decision.items, decision.replayed, tuple(self.inbox), decision.coverage.covered_through
+        )
+        if run.is_held:
+            self.held.append(prepared)
+        else:
+            self._execute(prepared)
+
+    def _decide(self, run: Run) -> Decision:
+        now = floor_second(self.now)
+        match run.kind:
+            case "scheduled":
+                return plan_through(self.coverage, now, bootstrap_dag=BOOTSTRAP_DAG)
+            case "bootstrap":
+                return plan_bootstrap(self.coverage, now=now)
+            case "manual":
+                start = now - timedelta(microseconds=run.back)
+                return plan_range(self.coverage, start, now, now=now, bootstrap_dag=BOOTSTRAP_DAG)
+            case "on_change":
+                if self.coverage.covered_through is None:
+                    raise PlanError("nothing is covered yet")
+                return Decision(self.coverage, ())
+
+    def _execute(self, prepared: PreparedRun) -> None:
+        exports = [self._exports(item) for item in (*prepared.items, *prepared.replayed)]
+        waiting = [file for file in prepared.inbox if file in self.inbox]
+        groups = [*exports, *([file] for file in waiting)]
+        random.Random(prepared.run.order).shuffle(groups)
+        batches = [
+            batch for part in _split(groups, prepared.run.parts) for batch in [part] * (1 + prepared.run.is_doubled)
+        ]
+        for index, group in enumerate(batches):
+            is_last = index == len(batches) - 1
+            if not self._merge(prepared, group, prepared.run.crash if is_last else None):
+                return
+        self.inbox = [file for file in self.inbox if file not in waiting]
+        self.coverage = finish(self.coverage, prepared.items, now=floor_second(self.now))
+
+    def _exports(self, item: PlanItem) -> list[ChangeFile]:
+        return [self.tables.export(source, item) for source in self.pipeline.sources]
+
+    def _merge(self, prepared: PreparedRun, groups: Sequence[list[ChangeFile]], crash: int | None) -> bool:
+        """Merge one batch; False where it was stopped. What reached a mirror is seen, whatever came after."""
+        self.merges += 1
+        files = tuple(file for group in groups for file in group)
+        batch = FileBatch(f"batch-{self.merges}", files, floor_second(self.now), prepared.covered_through)
+        steps = merge_steps(self.pipeline)
+        crash_before = None if crash is None else steps[crash]
+        reached = steps if crash_before is None else steps[: steps.index(crash_before)]
+        self._see(files, {step.removeprefix("mirror:") for step in reached})
+        try:
+            self.engine.apply(batch, crash_before)
+        except MergeCrashedError:
+            self.is_settled = False
+            return False
+        self.is_settled = True
+        return True
+
+    def _see(self, files: tuple[ChangeFile, ...], sources: set[str]) -> None:
+        reached = tuple(file for file in files if file.source in sources)
+        self.seen.extend(statements_of(self.pipeline, reached))
+        self.fulls.extend((file.source, file.item.at) for file in reached if isinstance(file.item, FullExport))
+
+    def truth_differences(self) -> list[str]:
+        """Items whose mirror differs from the tables, apart from the known limit of a lossy stream; after ``settle`` only."""
+        shown = self.engine.tables()
+        differences = []
+        for source in self.pipeline.sources:
+            truth = {
+                k: write for k, write in self.tables.state(source.id, self.now + timedelta(microseconds=1)).items()
+            }
+            for key in truth.keys() | shown.mirrors[source.id].keys():
+                if not self._is_true(shown, source.id, key, truth.get(key)):
+                    differences.append(f"{source.id} {key}")
+        return differences
+
+    def _is_true(self, shown: Tables, source_id: str, key: str, write: Write | None) -> bool:
+        mirrored = shown.mirrors[source_id].get(key)
+        if mirrored is None or write is None:
+            return (mirrored is None and write is None) or self._is_known_limit(shown, source_id, key)
+        expected = next(
+            iter(
+                statements_of(self.pipeline, (ChangeFile(source_id, None, "truth", (self.tables.stream_line(write),)),))
+            )
+        )
+        return mirrored[1] == expected.image
+
+    def _is_known_limit(self, shown: Tables, source_id: str, key: str) -> bool:
+        """An insert heard from the stream whose deletion the stream lost, both within one window, and no full export since."""
+        mirrored = shown.mirrors[source_id].get(key)
+        if mirrored is None or mirrored[0].kind != KIND_STREAM:
+            return False
+        heard_at = mirrored[0].at
+        was_lost = any(
+            w.source == source_id and self.tables.key(source_id, w.keys) == key and w.image is None for w in self.lost
+        )
+        healing = [item for item in self.planned if isinstance(item, Window) and item.start <= heard_at < item.end]
+        silent = all(
+            key not in self.tables.state(source_id, window.start)
+            and key not in self.tables.state(source_id, window.end)
+            for window in healing
+        )
+        return was_lost and silent and all(at <= heard_at for _, at in self.fulls)
+
+
+def _split(groups: list[list[ChangeFile]], parts: int) -> list[list[list[ChangeFile]]]:
+    """Split by file; the files of a full export stay together, and so do the sources of a window or not, as it falls."""
+    loose: list[list[ChangeFile]] = []
+    for group in groups:
+        is_full = any(isinstance(file.item, FullExport) for file in group)
+        loose.extend([group] if is_full else [[file] for file in group])
+    size = max(1, -(-len(loose) // parts))
+    return [loose[start : start + size] for start in range(0, len(loose), size)] or [[]]

@@ -1,0 +1,76 @@
+"""What a history is played on: the reference here, Spark elsewhere, behind one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from include.dynamo_lake.coverage import FullExport
+from include.dynamo_lake.declaration import Pipeline
+from include.dynamo_lake.reference import Batch, Lake, Tables, apply_batch, observed_tables, rebuild
+from include.dynamo_lake.statements import Line, Statement, parse_full_line, parse_inbox_line, parse_incremental_line
+from tests.histories.tables import ChangeFile
+
+
+@dataclass(frozen=True)
+class FileBatch:
+    """One batch as files; at most one full export, of every source."""
+
+    batch_id: str
+    files: tuple[ChangeFile, ...]
+    now: datetime
+    covered_through: datetime | None
+
+    @property
+    def full_export_at(self) -> datetime | None:
+        return next((file.item.at for file in self.files if isinstance(file.item, FullExport)), None)
+
+
+class Engine(Protocol):
+    """A lake that histories are played on."""
+
+    def apply(self, batch: FileBatch, crash_before: str | None) -> None:
+        """Merge a batch; raise ``MergeCrashedError`` where a crash was asked for."""
+
+    def rebuild(self, pipeline: Pipeline) -> None:
+        """Go on under a mended declaration."""
+
+    def tables(self) -> Tables:
+        """What the lake shows."""
+
+
+class ReferenceEngine:
+    """The plain-Python reference."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.lake = Lake.empty(pipeline)
+
+    def apply(self, batch: FileBatch, crash_before: str | None) -> None:
+        statements = tuple(statements_of(self.lake.pipeline, batch.files))
+        whole = Batch(batch.batch_id, statements, batch.now, batch.full_export_at, batch.covered_through)
+        counts = apply_batch(self.lake, whole, crash_before=crash_before)
+        for source, counted in counts.statements.items():
+            assert counted.read == sum(s.source == source for s in statements)
+            assert counted.read == counted.applied + counted.stale + counted.quarantined
+
+    def rebuild(self, pipeline: Pipeline) -> None:
+        rebuild(self.lake, pipeline, "rebuild")
+
+    def tables(self) -> Tables:
+        return observed_tables(self.lake)
+
+
+def statements_of(pipeline: Pipeline, files: tuple[ChangeFile, ...]) -> Iterator[Statement]:
+    """Read the files' lines."""
+    for file in files:
+        source = pipeline.source(file.source)
+        for number, text in enumerate(file.lines, start=1):
+            line = Line(file.name, number)
+            if file.item is None:
+                yield parse_inbox_line(source, text, line)
+            elif isinstance(file.item, FullExport):
+                yield parse_full_line(source, text, file.item.at, line)
+            else:
+                yield parse_incremental_line(source, text, file.item.end, line)
