@@ -46,6 +46,7 @@ class Choices:
 class Deployed:
     """Outputs of the stack and the environment variables that Airflow reads them from."""
 
+    pipeline: str
     stack: str
     outputs: dict[str, str]
     settings: dict[str, str]
@@ -96,7 +97,7 @@ def read_deployed(session: boto3.Session, pipeline: Pipeline) -> Deployed:
 
 def _deployed(pipeline: Pipeline, stack: StackTypeDef) -> Deployed:
     outputs = read_outputs(stack)
-    return Deployed(stack["StackName"], outputs, build_settings(pipeline.name, outputs))
+    return Deployed(pipeline.name, stack["StackName"], outputs, build_settings(pipeline.name, outputs))
 
 
 def resolve_principals(session: boto3.Session, choices: Choices, present: Mapping[str, str], stack: str) -> Principals:

@@ -156,8 +156,9 @@ def require_no_gap(
     *,
     bootstrap_dag: str,
 ) -> None:
-    """Raise ``GapError`` where point-in-time recovery no longer reaches what is missing (``coverage``: as it stood before this run's windows).
+    """Raise ``GapError`` where point-in-time recovery no longer reaches what is missing.
 
+    ``coverage``: as it stood before this run's windows were appended.
     ``has_export(source, item)``: a started or finished export exists; a finished export outlives point-in-time recovery.
     """
     for source, earliest in earliest_by_source.items():

@@ -29,8 +29,8 @@ def main() -> int:
         os.environ.update(airflow_environment(aws, read_all_deployed(aws), home))
         prepare_home(home)
         progress = Progress()
-        with output_to(log_path) as say:
-            succeeded = run_dag(options.dag, conf, lambda line: say(f"[{progress.elapsed():6.1f} s] {line}"))
+        with output_to(log_path):
+            succeeded = run_dag(options.dag, conf, progress)
     except (LakeError, UnknownDagError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -77,15 +77,14 @@ def run_dag(dag_id: str, conf: Mapping[str, Any], say: Say) -> bool:
 
 
 @contextmanager
-def output_to(log_path: Path) -> Iterator[Say]:
-    """Send everything that this process prints into a file; yield what still prints lines to the terminal."""
-    terminal = os.fdopen(os.dup(1), "w", buffering=1)
+def output_to(log_path: Path) -> Iterator[None]:
+    """Send everything that this process prints into a file: Airflow says a lot."""
     saved = os.dup(1), os.dup(2)
     with log_path.open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield lambda line: print(line, file=terminal)
+            yield
         finally:
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)

@@ -1,30 +1,19 @@
-"""``make run``: the main job end to end on this machine, from an empty table to rows out of Athena, checked row by row."""
+"""``make run``: the main job end to end on this machine, from empty tables to rows out of Athena, checked row by row."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
 
-from include.deploy.deployment import Deployed
-from include.dynamo_lake.declaration import Pipeline, read_declaration
 from include.dynamo_lake.errors import LakeError
-from include.dynamo_lake.names import PipelineNames
-from include.dynamo_lake.windows import parse_instant
 from include.laptop import paths
-from include.laptop.airflow_env import airflow_environment
-from include.laptop.athena import query, render_table
-from include.laptop.dag_run import output_to, prepare_home, run_dag
-from include.laptop.expected import expected_rows, sort_key
-from include.laptop.running import Progress, deploy_all, session
+from include.laptop.athena import render_table
+from include.laptop.expected import sort_key
+from include.laptop.local_pipeline import LocalPipeline, local_pipelines
+from include.laptop.running import Progress
 from include.local_aws import demo
-from include.local_aws.process import RunningLocalAws, ask, local_aws
 
 FOLDER = paths.LOCAL / "run"
 PIPELINE = "campaign"
@@ -33,27 +22,6 @@ CAMPAIGNS = 40
 
 class RunFailedError(Exception):
     """A DAG run failed or the rows are not right; the message says where to look."""
-
-
-@dataclass(frozen=True)
-class Demo:
-    """One demo run: clients and names of the deployed pipeline, and where progress goes."""
-
-    running: RunningLocalAws
-    pipeline: Pipeline
-    deployed: Deployed
-    log_path: Path
-    say: Progress
-
-    @property
-    def names(self) -> PipelineNames:
-        return PipelineNames(self.pipeline.name)
-
-    def client(self, service: str) -> Any:
-        return session(self.running.environment).client(service)  # type: ignore[call-overload]
-
-    def now(self) -> datetime:
-        return parse_instant(ask(self.running.endpoint_url, "GET", "/_local/status")["now"])
 
 
 def main() -> int:
@@ -67,9 +35,11 @@ def main() -> int:
     shutil.rmtree(FOLDER, ignore_errors=True)
     say = Progress()
     try:
-        with local_aws(FOLDER / "aws") as running:
-            say(f"local AWS at {running.endpoint_url}")
-            _run(_deploy(running, say), options.items)
+        with local_pipelines(FOLDER, say) as pipelines:
+            one = pipelines[PIPELINE]
+            _fill_and_run(one, options.items)
+            _show(one)
+            _compare(one)
     except (LakeError, RunFailedError) as error:
         print(f"make run failed: {error}", file=sys.stderr)
         return 1
@@ -77,81 +47,58 @@ def main() -> int:
     return 0
 
 
-def _deploy(running: RunningLocalAws, say: Progress) -> Demo:
-    os.environ.update(running.environment)
-    deployed = deploy_all(running.environment, say)
-    home = FOLDER / "airflow"
-    os.environ.update(airflow_environment(running.environment, deployed, home))
-    prepare_home(home)
-    pipeline = read_declaration(PIPELINE)
-    mine = next(one for one in deployed if one.stack == PipelineNames(PIPELINE).stack)
-    return Demo(running, pipeline, mine, home / "run.log", say)
-
-
-def _run(one: Demo, count: int) -> None:
+def _fill_and_run(one: LocalPipeline, count: int) -> None:
     dynamodb = one.client("dynamodb")
     now = one.now()
     campaigns, users = demo.build_campaigns(CAMPAIGNS, now), demo.build_users(count, CAMPAIGNS, now)
     demo.write_items(dynamodb, demo.CAMPAIGNS_TABLE, campaigns)
     demo.write_items(dynamodb, demo.USERS_TABLE, users)
     one.say(f"wrote {len(users)} items to {demo.USERS_TABLE}, {len(campaigns)} to {demo.CAMPAIGNS_TABLE}")
-    _dag(one, "bootstrap")
+    _run_dag(one, "bootstrap")
     changes = demo.build_changes(users, campaigns, one.now())
     for table, items in changes.puts.items():
         demo.write_items(dynamodb, table, items)
     for table, keys in changes.deletes.items():
         demo.delete_items(dynamodb, table, keys)
     one.say(f"changed the tables: {', '.join(changes.words)}")
-    ask(one.running.endpoint_url, "POST", "/_local/clock", {"advance": 3600})
+    one.advance(3600)
     one.say("moved local AWS's clock an hour on")
-    _dag(one, "hourly")
-    _show(one)
-    _compare(one)
+    _run_dag(one, "hourly")
 
 
-def _dag(one: Demo, kind: str) -> None:
+def _run_dag(one: LocalPipeline, kind: str) -> None:
     dag_id = one.names.dag_id(kind)
     one.say(f"{dag_id} under Airflow:")
-    with output_to(one.log_path) as say:
-        succeeded = run_dag(dag_id, {}, lambda line: say(f"[{one.say.elapsed():6.1f} s] {line}"))
-    if not succeeded:
+    if not one.run(kind):
         raise RunFailedError(f"{dag_id} failed; its log is {one.log_path.relative_to(paths.ROOT)}")
 
 
-def _show(one: Demo) -> None:
+def _show(one: LocalPipeline) -> None:
     target, partition = one.pipeline.target, one.pipeline.target.partition
-    table = f'"{one.names.analytics_database}"."{target.table}"'
-    athena, workgroup = one.client("athena"), one.pipeline.name
-    rows = query(athena, workgroup, f"SELECT * FROM {table} ORDER BY {', '.join(target.row_key)} LIMIT 5")  # noqa: S608 - declared names
-    print(f"\nRows of {table}:\n{render_table(rows)}\n")
-    partitions = query(
-        athena,
-        workgroup,
-        f'SELECT partition, record_count, file_count FROM "{one.names.analytics_database}"."{target.table}$partitions" ORDER BY 1',  # noqa: S608
-    )
+    rows = one.query(f"SELECT * FROM {one.target} ORDER BY {', '.join(target.row_key)} LIMIT 5")  # noqa: S608 - declared names
+    print(f"\nRows of {one.target}:\n{render_table(rows)}\n")
+    metadata = f'{one.target[:-1]}$partitions"'
+    partitions = one.query(f"SELECT partition, record_count, file_count FROM {metadata} ORDER BY 1")  # noqa: S608
     print(f"Partitions:\n{render_table(partitions)}\n")
-    whole = query(athena, workgroup, f"SELECT count(*) n, max({partition}) newest FROM {table}")  # noqa: S608
+    count = f"SELECT count(*) AS n, max({partition}) AS newest FROM {one.target}"  # noqa: S608 - declared names
+    whole = one.query(count)
     day = (whole.rows[0][1] or "")[:10]
-    sql = f"SELECT count(*) n, max({partition}) newest FROM {table} WHERE {partition} >= TIMESTAMP '{day} 00:00:00'"  # noqa: S608
-    filtered = query(athena, workgroup, sql)
+    filtered = one.query(f"{count} WHERE {partition} >= TIMESTAMP '{day} 00:00:00'")
     print(f"Scanned without a filter: {whole.bytes_scanned} bytes for {whole.rows[0][0]} rows")
     print(f"Scanned with {partition} >= {day}: {filtered.bytes_scanned} bytes for {filtered.rows[0][0]} rows\n")
-    print(f"Run report:\n{_report(one)}\n")
+    print(f"Run report:\n{_report(one)}\n", flush=True)
 
 
-def _report(one: Demo) -> str:
-    s3, bucket = one.client("s3"), one.deployed.outputs["Bucket"]
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix="runs/")["Contents"]
+def _report(one: LocalPipeline) -> str:
+    s3 = one.client("s3")
+    listed = s3.list_objects_v2(Bucket=one.bucket, Prefix="runs/")["Contents"]
     newest = max(listed, key=lambda entry: (entry["LastModified"], entry["Key"]))
-    report = json.loads(s3.get_object(Bucket=bucket, Key=newest["Key"])["Body"].read())
+    report = json.loads(s3.get_object(Bucket=one.bucket, Key=newest["Key"])["Body"].read())
     return json.dumps(report, indent=1, ensure_ascii=False)
 
 
-def _compare(one: Demo) -> None:
-    columns = ", ".join(column.name for column in one.pipeline.target.columns)
-    sql = f'SELECT {columns} FROM "{one.names.analytics_database}"."{one.pipeline.target.table}"'  # noqa: S608 - declared names
-    shown = sorted(query(one.client("athena"), one.pipeline.name, sql).rows, key=sort_key)
-    wanted = expected_rows(one.pipeline, one.client("dynamodb"))
+def _compare(one: LocalPipeline) -> None:
+    shown, wanted = one.shown_rows(), one.expected_rows()
     one.say(f"compared {len(shown)} rows out of Athena with {len(wanted)} that DynamoDB's items make")
     if shown != wanted:
         missing, extra = set(wanted) - set(shown), set(shown) - set(wanted)

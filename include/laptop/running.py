@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,13 +49,11 @@ def read_all_deployed(aws: Mapping[str, str]) -> tuple[Deployed, ...]:
 
 
 class Progress:
-    """Progress lines with the seconds since the start."""
+    """Progress lines with the seconds since the start; they reach the terminal also while output goes into a log."""
 
     def __init__(self) -> None:
-        self.started = time.monotonic()
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self.started
+        self._started = time.monotonic()
+        self._terminal = os.fdopen(os.dup(1), "w", buffering=1)
 
     def __call__(self, line: str) -> None:
-        print(f"[{self.elapsed():6.1f} s] {line}", flush=True)
+        print(f"[{time.monotonic() - self._started:6.1f} s] {line}", file=self._terminal)

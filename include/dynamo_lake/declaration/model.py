@@ -48,7 +48,8 @@ class Column:
     """A column of the target.
 
     ``type``: ``string``, ``timestamp``, ``decimal(p,s)``, or ``int`` for the position. ``origin``: ``item`` (from
-    the main source's item or list entry), ``position`` (index in the list, from 0) or ``lookup``. ``attribute`` is None for the position only. ``accept``: the DynamoDB tags taken.
+    the main source's item or list entry), ``position`` (index in the list, from 0) or ``lookup``. ``attribute`` is None
+    for the position only. ``accept``: the DynamoDB tags taken.
     """
 
     name: str

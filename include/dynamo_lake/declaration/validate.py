@@ -12,13 +12,19 @@ _KIND_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: 
 
 
 def validate_table(table: Any, fields: dict[str, Field], path: str, mistakes: list[Mistake]) -> dict[str, Any]:
-    """Return the table with defaults filled in; append what is wrong to ``mistakes``. A field that is wrong is left out of the result."""
+    """Return the table with defaults filled in; append what is wrong to ``mistakes``.
+
+    A field that is wrong is left out of the result.
+    """
     if not isinstance(table, dict):
         mistakes.append(
             Mistake(path, f"{table!r} is not a table", f"Write it as [{path}] with the fields {', '.join(fields)}")
         )
         return {}
-    mistakes.extend(Mistake(_join(path, name), "unknown field", f"Known here: {', '.join(fields)}") for name in table.keys() - fields.keys())
+    mistakes.extend(
+        Mistake(_join(path, name), "unknown field", f"Known here: {', '.join(fields)}")
+        for name in table.keys() - fields.keys()
+    )
     result: dict[str, Any] = {}
     for name, field in fields.items():
         where = _join(path, name)
@@ -61,7 +67,9 @@ def _validate_map(value: Any, kind: MapOf, path: str, mistakes: list[Mistake]) -
     if not isinstance(value, dict) or not value:
         mistakes.append(Mistake(path, "no entries", f"Write at least one [{path}.<name>]"))
         return {}
-    mistakes.extend(Mistake(_join(path, name), "not a name", "Use lower-case letters, digits and _, starting with a letter") for name in value if not re.fullmatch(kind.pattern, name))
+    remedy = "Use lower-case letters, digits and _, starting with a letter"
+    nameless = (name for name in value if not re.fullmatch(kind.pattern, name))
+    mistakes.extend(Mistake(_join(path, name), "not a name", remedy) for name in nameless)
     return {name: validate_table(entry, kind.item, _join(path, name), mistakes) for name, entry in value.items()}
 
 
