@@ -1,0 +1,26 @@
+"""One local AWS with the stacks deployed, and Airflow on top of it in this process: the DAGs of all e2e tests run here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.laptop.local_pipeline import LocalPipeline, local_pipelines
+
+
+@pytest.fixture(scope="session")
+def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LocalPipeline]]:
+    folder: Path = tmp_path_factory.mktemp("e2e")
+    before = dict(os.environ)
+    with local_pipelines(folder, print) as deployed:
+        yield deployed
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def campaign(pipelines: dict[str, LocalPipeline]) -> LocalPipeline:
+    return pipelines["campaign"]
