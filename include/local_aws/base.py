@@ -15,13 +15,14 @@ from xml.sax.saxutils import escape
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from ministack.app import app as base_app
+from ministack import app as base_module
 from ministack.core import iam_evaluator, responses, router
 from ministack.core.iam_actions import identity_denial_message
 
 from include.local_aws.calls import Answer, AwsError, Identity, Json
 
 PINNED = "1.5.33"
+base_app = base_module.app
 
 _SERVICES = {
     "DynamoDB_20120810": ("dynamodb", "1.0"),
@@ -141,7 +142,9 @@ def authenticate(scope: dict[str, Any], headers: dict[str, str], body: bytes, se
     try:
         responses.set_request_account_id(iam_evaluator.find_iam_access_key_account(access_key) or access_key)
     except iam_evaluator.AmbiguousAccessKeyError:
-        raise AwsError("UnrecognizedClientException", "The security token included in the request is invalid.") from None
+        raise AwsError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        ) from None
     responses.set_request_region(router.extract_region(headers, {}))
     raw_path = scope.get("raw_path") or scope["path"].encode()
     iam_evaluator.pin_signed_request(scope["method"], raw_path.decode("latin-1"), {}, scope["headers"])
@@ -205,7 +208,9 @@ def xml_error_answer(error: AwsError, service: str) -> Answer:
     """The wire form of an error of the XML protocols: bare for S3, in an envelope for the query services."""
     code, message, request_id = escape(error.code), escape(error.message), uuid.uuid4()
     inner = f"<Code>{code}</Code><Message>{message}</Message>"
-    text = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    text = (
+        f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
     if service == "s3":
         text = f"<Error>{inner}<RequestId>{request_id}</RequestId></Error>"
     return Answer(error.status, {"content-type": "text/xml"}, text.encode())

@@ -92,14 +92,18 @@ App = Callable[[Json, Callable[[], Awaitable[Json]], Callable[[Json], Awaitable[
 class CapturingApp:
     """The base's ASGI application with the capture around its writes."""
 
-    def __init__(self, base_app: App, capture: ChangeCapture, scope_of: Callable[[dict[str, str]], tuple[str, str]]) -> None:
+    def __init__(
+        self, base_app: App, capture: ChangeCapture, scope_of: Callable[[dict[str, str]], tuple[str, str]]
+    ) -> None:
         self._base_app = base_app
         self._capture = capture
         self._scope_of = scope_of
 
     async def __call__(self, scope: Json, receive: Any, send: Any) -> None:
         scope = _behind_tls(scope)
-        target = next((value.decode() for name, value in scope.get("headers", ()) if name.lower() == b"x-amz-target"), "")
+        target = next(
+            (value.decode() for name, value in scope.get("headers", ()) if name.lower() == b"x-amz-target"), ""
+        )
         if target not in WRITES:
             await self._base_app(scope, receive, send)
             return

@@ -54,7 +54,7 @@ class ChangeLog:
         """
         table_no = self._table_no(table_id)
         stamp = max(self._last_us + 1, micros(now))
-        if stamp // _SECOND_US != (stamp + len(changes)) // _SECOND_US:
+        if stamp // _SECOND_US != (stamp + len(changes) - 1) // _SECOND_US:
             stamp = (stamp // _SECOND_US + 1) * _SECOND_US
         times: list[int | None] = []
         for digest, image in changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import json
 import logging
@@ -70,7 +71,12 @@ class LocalAws:
         """Call a JSON-protocol operation of the base (`AWSGlue.GetTable`). Raises AwsError as the base answers it."""
         headers = {"x-amz-target": target, "content-type": f"application/x-amz-json-{base.json_version(target)}"}
         answer = await self.request(
-            "POST", "/", service=base.service_of(target), headers=headers, body=json.dumps(body).encode(), identity=identity
+            "POST",
+            "/",
+            service=base.service_of(target),
+            headers=headers,
+            body=json.dumps(body).encode(),
+            identity=identity,
         )
         content: Json = json.loads(answer.body or b"{}")
         if answer.status >= 300:
@@ -102,9 +108,7 @@ class LocalAws:
         if not allowed:
             raise AwsError("AccessDeniedException", explicit or str(denials[0]))
 
-    def authorize(
-        self, call: Call, iam_action: str, resource_arn: str, context: dict[str, Any] | None = None
-    ) -> None:
+    def authorize(self, call: Call, iam_action: str, resource_arn: str, context: dict[str, Any] | None = None) -> None:
         """Let the caller through or raise AccessDeniedException; the decision is recorded either way.
 
         `context` holds condition keys beside the global ones (`{"dynamodb:LeadingKeys": ["u1"]}`).
@@ -157,7 +161,5 @@ class LocalAws:
 
 
 def _signal_group(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        pass

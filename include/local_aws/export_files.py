@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from include.local_aws.calls import AwsError, Identity, Json
 from include.local_aws.change_log import LogReader
@@ -20,6 +20,7 @@ from include.local_aws.export_requests import ExportRequest
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
+
 
 @dataclass(frozen=True)
 class Written:
@@ -45,9 +46,7 @@ async def write_export(
     while (part := await asyncio.to_thread(next_part, lines)) is not None:
         key = f"{data_root}/{secrets.token_hex(13)}.json.gz"
         etag = await store.put(key, part.body)
-        files.append(
-            {"itemCount": part.item_count, "md5Checksum": _md5(part.body), "etag": etag, "dataFileS3Key": key}
-        )
+        files.append({"itemCount": part.item_count, "md5Checksum": _md5(part.body), "etag": etag, "dataFileS3Key": key})
         item_count += part.item_count
         byte_count += part.byte_count
     manifest = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in files).encode()
@@ -120,7 +119,12 @@ class _Store:
     async def put(self, key: str, body: bytes) -> str:
         """Write one object and return its ETag without quotes."""
         answer = await self._aws.request(
-            "PUT", f"/{self._bucket}/{quote(key)}", service="s3", headers=self._headers, body=body, identity=self._caller
+            "PUT",
+            f"/{self._bucket}/{quote(key)}",
+            service="s3",
+            headers=self._headers,
+            body=body,
+            identity=self._caller,
         )
         if answer.status >= 300:
             text = answer.body.decode(errors="replace")

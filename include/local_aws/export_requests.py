@@ -37,10 +37,14 @@ class ExportRequest:
         return "INCREMENTAL_EXPORT" if self.window else "FULL_EXPORT"
 
 
-def parse_export_request(body: Json, table: BaseTable, protection: Protection, latest: datetime, now: datetime) -> ExportRequest:
+def parse_export_request(
+    body: Json, table: BaseTable, protection: Protection, latest: datetime, now: datetime
+) -> ExportRequest:
     """Validate the request against the table's PITR. Raises ValidationException or InvalidExportTimeException."""
     if not body.get("S3Bucket"):
-        raise AwsError("ValidationException", "Value null at 's3Bucket' failed to satisfy constraint: Member must not be null")
+        raise AwsError(
+            "ValidationException", "Value null at 's3Bucket' failed to satisfy constraint: Member must not be null"
+        )
     if body.get("ExportFormat", "DYNAMODB_JSON") != "DYNAMODB_JSON":
         raise AwsError("ValidationException", f"local AWS writes DYNAMODB_JSON, not {body['ExportFormat']}")
     earliest = protection.earliest(now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from include.local_aws.base_tables import BaseTable, find_table
+from include.local_aws.base_tables import find_table
 from include.local_aws.calls import AwsError, Call, Handler, Identity, Json
 from include.local_aws.export_files import write_export
 from include.local_aws.export_requests import ExportRequest, parse_export_request
@@ -22,7 +22,11 @@ KEPT = timedelta(days=90)
 PAGE_SIZE = 25
 RUNNING_AT_ONCE = 300
 _WRITE_ACTIONS = ("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload")
-_FAILURE_CODES = {"NoSuchBucket": "S3NoSuchBucket", "AccessDenied": "S3AccessDenied", "AccessDeniedException": "S3AccessDenied"}
+_FAILURE_CODES = {
+    "NoSuchBucket": "S3NoSuchBucket",
+    "AccessDenied": "S3AccessDenied",
+    "AccessDeniedException": "S3AccessDenied",
+}
 
 
 @dataclass

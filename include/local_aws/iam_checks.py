@@ -111,7 +111,7 @@ def logs_checks(action: str, body: Json, region: str, account: str) -> list[Chec
     if not group:
         return [Check(f"logs:{action}", (f"{root}:{body.get('logGroupNamePrefix', '')}*", "*"))]
     stream = body.get("logStreamName")
-    spellings = (f"{root}:{group}", f"{root}:{group}:*")
+    spellings: tuple[str, ...] = (f"{root}:{group}", f"{root}:{group}:*")
     if stream:
         spellings = (f"{root}:{group}:log-stream:{stream}", *spellings)
     return [Check(f"logs:{action}", spellings)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -18,30 +19,47 @@ _KNOWN = (
 
 async def answer(aws: LocalAws, scope: dict[str, Any], body: bytes) -> Answer:
     """Answer one of local AWS's own requests; a 404 names what there is."""
-    route = (scope["method"], scope["path"])
+    route = f"{scope['method']} {scope['path']}"
+    act = _ROUTES.get(route)
+    if act is None:
+        return _json(404, {"error": f"no {route} here; there is: {_KNOWN}"})
     try:
-        content: Json = json.loads(body or b"{}")
-        if route == ("GET", "/_local/status"):
-            return _json(200, _status(aws))
-        if route == ("POST", "/_local/clock"):
-            aws.clock.advance(float(content["advance"]))
-            return _json(200, _status(aws))
-        if route == ("POST", "/_local/faults"):
-            aws.faults.arm(content)
-            return _json(200, _status(aws))
-        if route == ("POST", "/_local/pitr"):
-            aws.pitr.lag_s = float(content["lag_s"])
-            return _json(200, _status(aws))
-        if route == ("GET", "/_local/decisions"):
-            return _json(200, {"decisions": [_decision(one) for one in aws.decisions.all()]})
+        return _json(200, act(aws, json.loads(body or b"{}")))
     except (ValueError, KeyError, TypeError) as error:
-        return _json(400, {"error": f"{route[0]} {route[1]}: {error!r}"})
-    return _json(404, {"error": f"no {route[0]} {route[1]} here; there is: {_KNOWN}"})
+        return _json(400, {"error": f"{route}: {error!r}"})
 
 
-def _status(aws: LocalAws) -> Json:
+def _status(aws: LocalAws, _: Json) -> Json:
     now = aws.clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {"token": aws.settings.token, "now": now, "pid": os.getpid(), "ready": True}
+
+
+def _advance(aws: LocalAws, content: Json) -> Json:
+    aws.clock.advance(float(content["advance"]))
+    return _status(aws, content)
+
+
+def _arm_fault(aws: LocalAws, content: Json) -> Json:
+    aws.faults.arm(content)
+    return _status(aws, content)
+
+
+def _set_lag(aws: LocalAws, content: Json) -> Json:
+    aws.pitr.lag_s = float(content["lag_s"])
+    return _status(aws, content)
+
+
+def _decisions(aws: LocalAws, _: Json) -> Json:
+    return {"decisions": [_decision(one) for one in aws.decisions.all()]}
+
+
+_ROUTES: dict[str, Callable[[LocalAws, Json], Json]] = {
+    "GET /_local/status": _status,
+    "GET /_local/decisions": _decisions,
+    "POST /_local/clock": _advance,
+    "POST /_local/pitr": _set_lag,
+    "POST /_local/faults": _arm_fault,
+}
 
 
 def _decision(one: Any) -> Json:

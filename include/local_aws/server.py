@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.local_aws.calls import Settings
 from include.local_aws.children import watch_parent
 from include.local_aws.clock import Clock, parse_instant
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT_ID = "000000000000"
+_FOLDER = "instance-"
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,12 @@ def serve(options: Options) -> int:
     listener.bind(("127.0.0.1", options.port))
     port = listener.getsockname()[1]
     token = secrets.token_hex(8)
-    data_dir = options.data_dir / f"{port}-{token}"
+    remove_leftovers(options.data_dir)
+    data_dir = options.data_dir / f"{_FOLDER}{port}-{token}"
     data_dir.mkdir(parents=True)
+    (data_dir / "pid").write_text(str(os.getpid()))
     access_key, secret_key = "LOCALROOT" + secrets.token_hex(4).upper(), secrets.token_hex(16)
     prepare_environment(port, options.region, data_dir, access_key, secret_key)
-
-    from include.local_aws.calls import Settings
-
     settings = Settings(
         data_dir, port, options.region, ACCOUNT_ID, access_key, secret_key, options.spark_python, options.jars, token
     )
@@ -57,6 +59,17 @@ def serve(options: Options) -> int:
     # The base keeps non-daemon worker threads that never end by themselves.
     sys.stdout.flush()
     os._exit(0)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what ended instances left under `folder`; the last one stays readable until the next start."""
+    for pid_file in folder.glob(f"{_FOLDER}*/pid"):
+        try:
+            os.kill(int(pid_file.read_text()), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(pid_file.parent, ignore_errors=True)
+        except PermissionError:
+            continue  # another user's process has the number now: leave the folder alone
 
 
 def prepare_environment(port: int, region: str, data_dir: Path, access_key: str, secret_key: str) -> None:
@@ -89,14 +102,12 @@ def prepare_environment(port: int, region: str, data_dir: Path, access_key: str,
     }
 
 
-async def _run(settings: object, clock: Clock, listener: socket.socket, env_file: Path | None) -> None:
+async def _run(settings: Settings, clock: Clock, listener: socket.socket, env_file: Path | None) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
     from include.local_aws.assembly import build_app
-    from include.local_aws.calls import Settings
 
-    assert isinstance(settings, Settings)
     application = build_app(settings, clock)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -110,8 +121,6 @@ async def _run(settings: object, clock: Clock, listener: socket.socket, env_file
     config.shutdown_timeout = 2
     config.loglevel = "WARNING"
     config.errorlog = "-"
-    config.h11_max_incomplete_size = 1 << 20
-    config.wsgi_max_body_size = 1 << 34
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
     await application.wait_until_ready()
     announce(settings, env_file)
@@ -119,11 +128,8 @@ async def _run(settings: object, clock: Clock, listener: socket.socket, env_file
     await application.aws.stop()
 
 
-def announce(settings: object, env_file: Path | None) -> None:
+def announce(settings: Settings, env_file: Path | None) -> None:
     """Write the environment file, then print the one ready line."""
-    from include.local_aws.calls import Settings
-
-    assert isinstance(settings, Settings)
     if env_file is not None:
         lines = {
             "AWS_ENDPOINT_URL": settings.endpoint_url,

@@ -62,10 +62,15 @@ def encryption_rule(rule: Json) -> Json:
     return wanted
 
 
-_LIFECYCLE_KEYS = frozenset(
-    "Id Status Prefix ExpirationInDays NoncurrentVersionExpiration NoncurrentVersionExpirationInDays "
-    "AbortIncompleteMultipartUpload".split()
-)
+_LIFECYCLE_KEYS = frozenset({
+    "Id",
+    "Status",
+    "Prefix",
+    "ExpirationInDays",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionExpirationInDays",
+    "AbortIncompleteMultipartUpload",
+})
 
 
 def lifecycle_rule(rule: Json) -> Json:
@@ -115,10 +120,21 @@ def repair_job(clients: Clients, name: str, properties: Json) -> None:
 
 
 _JOB_NUMBERS = ("MaxRetries", "Timeout", "NumberOfWorkers")
-_JOB_UPDATE = frozenset(
-    "Description LogUri Role Command DefaultArguments NonOverridableArguments Connections MaxCapacity WorkerType "
-    "SecurityConfiguration NotificationProperty GlueVersion ExecutionClass".split()
-)
+_JOB_UPDATE = frozenset({
+    "Description",
+    "LogUri",
+    "Role",
+    "Command",
+    "DefaultArguments",
+    "NonOverridableArguments",
+    "Connections",
+    "MaxCapacity",
+    "WorkerType",
+    "SecurityConfiguration",
+    "NotificationProperty",
+    "GlueVersion",
+    "ExecutionClass",
+})
 
 
 def repair_topic(clients: Clients, arn: str, properties: Json) -> None:

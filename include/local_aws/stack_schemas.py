@@ -55,7 +55,9 @@ def build_schemas() -> dict[str, dict[str, Any]]:
     for kind in TYPES:
         found = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind)
         schema = found.schema
-        read_only = [path.removeprefix("/properties/").replace("/", ".") for path in schema.get("readOnlyProperties", [])]
+        read_only = [
+            path.removeprefix("/properties/").replace("/", ".") for path in schema.get("readOnlyProperties", [])
+        ]
         properties = _names(schema, schema, 0) or {}
         for name in read_only:
             properties.pop(name, None)

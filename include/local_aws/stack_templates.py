@@ -9,14 +9,31 @@ from typing import Any
 from include.local_aws.calls import AwsError, Json
 from include.local_aws.stack_schemas import load_schemas
 
-_SECTIONS = frozenset(
-    "AWSTemplateFormatVersion Description Metadata Parameters Rules Mappings Conditions Resources Outputs".split()
-)
-_RESOURCE_KEYS = frozenset(
-    "Type Properties DependsOn Condition Metadata DeletionPolicy UpdateReplacePolicy CreationPolicy UpdatePolicy".split()
-)
+_SECTIONS = frozenset([
+    "AWSTemplateFormatVersion",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Rules",
+    "Mappings",
+    "Conditions",
+    "Resources",
+    "Outputs",
+])
+_RESOURCE_KEYS = frozenset([
+    "Type",
+    "Properties",
+    "DependsOn",
+    "Condition",
+    "Metadata",
+    "DeletionPolicy",
+    "UpdateReplacePolicy",
+    "CreationPolicy",
+    "UpdatePolicy",
+])
 _PSEUDO = frozenset(
-    f"AWS::{name}" for name in "AccountId NotificationARNs NoValue Partition Region StackId StackName URLSuffix".split()
+    f"AWS::{name}"
+    for name in ["AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix"]
 )
 _SUB_NAME = re.compile(r"\$\{([^!}][^}]*)\}")
 
@@ -117,14 +134,17 @@ def _intrinsic_fault(intrinsic: str, argument: Any, template: Json) -> str | Non
         return _attribute_fault(str(parts[0]), str(parts[1]), template)
     if intrinsic == "Fn::Sub":
         return _sub_fault(argument, template)
-    conditions, mappings = template.get("Conditions") or {}, template.get("Mappings") or {}
-    if intrinsic == "Fn::If" and argument[0] not in conditions:
-        return f"Fn::If names the condition {argument[0]}, which is not defined"
-    if intrinsic == "Condition" and isinstance(argument, str) and argument not in conditions:
-        return f"Condition names {argument}, which is not defined"
-    if intrinsic == "Fn::FindInMap" and isinstance(argument[0], str) and argument[0] not in mappings:
-        return f"Fn::FindInMap names {argument[0]}, which is no mapping"
-    return None
+    return _name_fault(intrinsic, argument, template)
+
+
+def _name_fault(intrinsic: str, argument: Any, template: Json) -> str | None:
+    """A condition or mapping that is not defined."""
+    sections = {"Fn::If": "Conditions", "Condition": "Conditions", "Fn::FindInMap": "Mappings"}
+    section = sections.get(intrinsic)
+    name = argument if intrinsic == "Condition" else argument[0] if section else None
+    if section is None or not isinstance(name, str) or name in (template.get(section) or {}):
+        return None
+    return f"{intrinsic} names {name}, which is not among the {section}"
 
 
 def _ref_fault(name: str, template: Json) -> str | None:

@@ -8,17 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
-from botocore.config import Config
-from ministack.core.responses import request_scope
-from ministack.services import cloudformation
-from ministack.services.cloudformation import engine
-from ministack.services.cloudformation import stacks as base_stacks
-
+from include.local_aws import root_clients
 from include.local_aws.calls import AwsError, Json
 from include.local_aws.stack_readback import resource_differences
 from include.local_aws.stack_repairs import REPAIRS
@@ -48,11 +44,7 @@ class Stacks:
         if action in _CHECKED:
             text = await self._template_text(parameters)
             if text is not None:
-                try:
-                    template = engine._parse_template(text)
-                except Exception as error:
-                    raise AwsError("ValidationError", f"Template format error: {error}") from None
-                check_template(template)
+                check_template(_base().parse_template(text))
         if action in _AWAITING:
             await self._await_finished()
         return action
@@ -63,7 +55,9 @@ class Stacks:
         path = urlsplit(parameters["TemplateURL"]).path
         answer = await self._aws.request("GET", path, service="s3")
         if answer.status != 200:
-            raise AwsError("ValidationError", f"TemplateURL {parameters['TemplateURL']} cannot be read: {answer.status}")
+            raise AwsError(
+                "ValidationError", f"TemplateURL {parameters['TemplateURL']} cannot be read: {answer.status}"
+            )
         return answer.body.decode()
 
     def after(self, action: str, body: bytes, account: str, region: str) -> None:
@@ -87,30 +81,19 @@ class Stacks:
         stack = await _settled(name, account, region)
         if stack is None or stack["StackStatus"] not in _MADE:
             return
-        faults = await asyncio.to_thread(_complete, stack, self._clients(region))
+        faults = await asyncio.to_thread(_complete, stack, partial(root_clients.client, self._aws.settings))
         if faults:
             log.error("stack %s does not hold what its template says:\n%s", name, "\n".join(faults))
             _fail(stack, account, region, faults)
 
-    def _clients(self, region: str) -> Callable[[str], Any]:
-        settings = self._aws.settings
 
-        @cache
-        def make(service: str) -> Any:
-            return boto3.client(
-                service,
-                endpoint_url=settings.endpoint_url,
-                region_name=region,
-                aws_access_key_id=settings.root_access_key,
-                aws_secret_access_key=settings.root_secret_key,
-                config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
-            )
-
-        return make
+def _base() -> ModuleType:
+    """The base's CloudFormation: a second of imports, spared where no stack is made."""
+    return import_module("include.local_aws.base_stacks")
 
 
 def _find(name: str, account: str, region: str) -> Json | None:
-    found: Json | None = cloudformation._stacks.get_scoped(account, region, name)
+    found: Json | None = _base().STACKS.get_scoped(account, region, name)
     return found
 
 
@@ -141,8 +124,5 @@ def _fail(stack: Json, account: str, region: str, faults: list[str]) -> None:
     status = "CREATE_FAILED" if stack["StackStatus"] == "CREATE_COMPLETE" else "UPDATE_FAILED"
     stack["StackStatus"] = status
     stack["StackStatusReason"] = "; ".join(faults)[:1000]
-    with request_scope(account, region):
-        for fault in faults:
-            logical_id = fault.split(" ", 1)[0]
-            kind = stack["_resources"][logical_id]["ResourceType"]
-            base_stacks._add_event(stack["StackId"], stack["StackName"], logical_id, kind, status, fault)
+    for fault in faults:
+        _base().add_event(stack, account, region, fault.split(" ", 1)[0], status, fault)

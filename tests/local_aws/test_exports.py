@@ -160,7 +160,13 @@ def test_the_layout_is_aws(place: Place) -> None:
         (full, f"a/full/AWSDynamoDB/{export_id(full)}", f"a/full/AWSDynamoDB/{export_id(full)}/data/"),
         (part, f"a/part/AWSDynamoDB/{export_id(part)}", "a/part/AWSDynamoDB/data/"),
     ):
-        names = ("_started", "manifest-summary.json", "manifest-summary.md5", "manifest-files.json", "manifest-files.md5")
+        names = (
+            "_started",
+            "manifest-summary.json",
+            "manifest-summary.md5",
+            "manifest-files.json",
+            "manifest-files.md5",
+        )
         assert {f"{root}/{name}" for name in names} <= keys
         assert export["ExportManifest"] == f"{root}/manifest-summary.json"
         assert len([key for key in keys if key.startswith(data_root) and key.endswith(".json.gz")]) == 1

@@ -71,7 +71,7 @@ def test_an_export_needs_the_table_and_the_bucket(
         assert place.wait(arn).get("FailureCode") == code
         assert dynamodb.describe_export(ExportArn=arn)["ExportDescription"]["ExportArn"] == arn
         assert ("dynamodb:DescribeExport", arn, True) in decisions(place, role["Role"])
-    with pytest.raises(ClientError, match="AccessDenied.*no identity-based policy allows"):
+    with pytest.raises(ClientError, match=r"AccessDenied.*no identity-based policy allows"):
         client("dynamodb", assume(described)).export_table_to_point_in_time(**wanted)
 
 

@@ -58,7 +58,7 @@ def test_an_armed_fault_strikes_as_often_as_told(running: RunningLocalAws, clien
     fault = {"target": "DynamoDB_20120810.ListTables", "code": "ThrottlingException", "message": "slow", "times": 2}
     running.ask("POST", "/_local/faults", fault)
     for _ in range(2):
-        with pytest.raises(ClientError, match="ThrottlingException.*slow"):
+        with pytest.raises(ClientError, match=r"ThrottlingException.*slow"):
             client("dynamodb").list_tables()
     assert "TableNames" in client("dynamodb").list_tables()
 
@@ -77,9 +77,7 @@ def test_pitr_lags_only_when_told(running: RunningLocalAws, client: Callable[...
 def test_pitr_reaches_back_as_many_days_as_set(running: RunningLocalAws, client: Callable[..., Any]) -> None:
     place = make_place(running, client)
     specification = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 1}
-    place.dynamodb.update_continuous_backups(
-        TableName=place.table, PointInTimeRecoverySpecification=specification
-    )
+    place.dynamodb.update_continuous_backups(TableName=place.table, PointInTimeRecoverySpecification=specification)
     place.next_edge(2 * 86400)
     backups = place.dynamodb.describe_continuous_backups(TableName=place.table)["ContinuousBackupsDescription"]
     recovery = backups["PointInTimeRecoveryDescription"]
@@ -101,9 +99,9 @@ def test_stream_records_carry_the_local_second_of_their_write(
         seconds.append(int(line["Metadata"]["WriteTimestampMicros"]["N"]) // 1_000_000)
     arn = streams.list_streams(TableName=place.table)["Streams"][0]["StreamArn"]
     (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(
-        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
+    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
     records = streams.get_records(ShardIterator=iterator)["Records"]
     assert [record["dynamodb"]["ApproximateCreationDateTime"].timestamp() for record in records] == seconds
 
@@ -112,7 +110,7 @@ def test_a_clock_in_the_future_or_without_offset_is_refused() -> None:
     with pytest.raises(ValueError, match="future"):
         Clock(datetime.now(UTC) + timedelta(days=1))
     with pytest.raises(ValueError, match="offset"):
-        Clock(datetime(2026, 1, 1))
+        Clock(datetime.fromisoformat("2026-01-01T00:00:00"))
 
 
 def test_it_stops_within_five_seconds_and_dies_with_its_starter(tmp_path: Path) -> None:
