@@ -24,7 +24,7 @@ SUMMARY_DAYS = "lake.days"
 
 @dataclass(frozen=True)
 class PipelineNames:
-    """AWS and Airflow names of one pipeline (``campaign`` -> ``campaign_hourly``, ``campaign-merge``, …)."""
+    """AWS and Airflow names of one pipeline (``orders`` -> ``orders_hourly``, ``orders-lake``, …)."""
 
     pipeline: str
 

@@ -25,7 +25,7 @@ Value = str | Decimal | datetime | int | None
 class Rejection:
     """Why an item cannot be typed.
 
-    ``path``: ``progressDetails[3].validatedAt``. ``value``: the raw value's canonical JSON text, cut to 500
+    ``path``: ``lines[3].shippedAt``. ``value``: the raw value's canonical JSON text, cut to 500
     characters; None where it is absent. ``rule``: the column's type, ``required``, or ``list``.
     """
 
@@ -35,7 +35,7 @@ class Rejection:
 
     @property
     def reason(self) -> str:
-        """The rejection without its index, for counting: ``progressDetails[].validatedAt: timestamp``."""
+        """The rejection without its index, for counting: ``lines[].shippedAt: timestamp``."""
         head, bracket, tail = self.path.partition("[")
         return f"{head}{'[]' + tail.partition(']')[2] if bracket else ''}: {self.rule}"
 

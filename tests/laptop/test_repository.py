@@ -1,0 +1,51 @@
+"""What holds for the repository as a whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from include.dynamo_lake.declaration import pipeline_names, read_declaration
+from include.laptop.paths import ROOT
+
+GENERIC = ("dags", "plugins", "glue_scripts", "include/dynamo_lake", "include/infra", "include/deploy")
+AIRFLOW_WORDS = {"position", "task_id", "created_at", "updated_at"}
+
+
+def files_below(*folders: str) -> list[Path]:
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    return [path for path in found if "__pycache__" not in path.parts]
+
+
+@pytest.mark.parametrize("name", pipeline_names())
+def test_nothing_of_a_pipeline_is_named_outside_its_declaration(name: str) -> None:
+    pipeline = read_declaration(name)
+    words = {name, pipeline.target.table, pipeline.target.list, *(s.table for s in pipeline.sources)}
+    words |= {column.name for column in pipeline.target.columns} - AIRFLOW_WORDS
+    words |= {column.attribute.name for column in pipeline.target.columns if column.attribute}
+    pattern = re.compile(rf"\b({'|'.join(sorted(map(re.escape, words)))})\b")
+    found = {
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in files_below(*GENERIC)
+        if (match := pattern.search(path.read_text(encoding="utf-8")))
+    }
+    assert found == set()
+
+
+def test_every_make_target_is_in_the_help() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    declared = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE)) - {"help"}
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert declared == set(re.findall(r"make ([a-z-]+)", shown)) - {"help"}
+
+
+def test_requirements_never_name_constraints() -> None:
+    assert "constraint" not in (ROOT / "requirements.txt").read_text().lower()
+
+
+def test_every_package_folder_can_ride_in_a_zip() -> None:
+    folders = {path.parent for path in files_below("include", "glue_scripts", "plugins/lake_airflow") if path.suffix == ".py"}
+    assert [str(folder.relative_to(ROOT)) for folder in folders if not (folder / "__init__.py").exists()] == []

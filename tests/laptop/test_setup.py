@@ -1,0 +1,73 @@
+"""The set-up: what is missing gets one clear line, what is damaged is not used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.laptop import paths
+from include.laptop.setup import __main__ as setup
+from include.laptop.setup import jars, java
+from include.laptop.setup.commands import run
+from include.laptop.setup.errors import SetupError
+
+
+def test_an_unsupported_python_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "SUPPORTED", ((3, 99), (3, 99)))
+    assert setup.main() == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "install Python 3.11" in lines[0]
+
+
+def test_a_second_start_does_no_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(setup, "_is_current", lambda: True)
+    assert setup.main() == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_changed_input_is_work_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = setup._digest()
+    monkeypatch.setattr(setup, "INPUTS", setup.INPUTS[:-1])
+    assert setup._digest() != before
+
+
+def test_a_damaged_jar_is_removed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "JARS", tmp_path)
+    wanted = jars.read_jars()[0]
+
+    def download(command: list[object], what: str) -> str:
+        wanted.path.write_bytes(b"not a jar")
+        return ""
+
+    monkeypatch.setattr(jars, "run", download)
+    with pytest.raises(SetupError, match=wanted.path.name):
+        jars._fetch(wanted, tmp_path)
+    assert not wanted.path.exists()
+
+
+def test_four_jars_are_pinned() -> None:
+    assert [jar.artifact for jar in jars.read_jars()] == [
+        "iceberg-spark-runtime-4.1_2.13",
+        "iceberg-aws-bundle",
+        "hadoop-aws",
+        "s3-transfer-manager",
+    ]
+
+
+@pytest.mark.parametrize(("version", "major"), [("17.0.15", 17), ("21.0.1", 21), ("1.8.0_402", 1)])
+def test_java_tells_its_version(tmp_path: Path, version: str, major: int) -> None:
+    command = tmp_path / "bin" / "java"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
+    command.chmod(0o755)
+    assert java._major(tmp_path) == major
+
+
+def test_a_failing_command_shows_the_end_of_its_output() -> None:
+    with pytest.raises(SetupError, match="making tea failed:\nno water"):
+        run([sys.executable, "-c", "import sys; sys.exit('no water')"], "making tea")
