@@ -13,18 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.laptop import paths
+from include.laptop.checkout import copy_checkout
 
 NOT_DEEP = ("-m", "not deep")
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Test folders that run together: in which environment, with which of pytest's options."""
+    """Test folders that run together: in which environment, with which of pytest's options.
+
+    With ``more_pipelines`` they run in a copy of the checkout that holds these declarations too.
+    """
 
     name: str
     python: str
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    more_pipelines: tuple[str, ...] = ()
 
 
 _AIRFLOW, _AWS = str(paths.python_of(paths.AIRFLOW_ENV)), str(paths.python_of(paths.AWS_ENV))
@@ -32,12 +37,13 @@ UNIT = Suite("unit", _AIRFLOW, ("tests/unit", "tests/infra", "tests/laptop", *NO
 DAGS = Suite("dags and plugins", _AIRFLOW, ("tests/dags", "tests/plugins", *NOT_DEEP))
 LOCAL_AWS = Suite("local AWS", _AWS, ("tests/local_aws", *NOT_DEEP))
 SPARK = Suite("Spark", _AIRFLOW, ("tests/spark", *NOT_DEEP))
-E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP))
+SECOND = ("tests/pipelines/parcel_routes.toml",)
+E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
 DEEP = (
     Suite("unit, deep", _AIRFLOW, ("tests/unit",), (("HYPOTHESIS_PROFILE", "deep"),)),
     Suite("local AWS, deep", _AWS, ("tests/local_aws", "-m", "deep")),
     Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), (("HYPOTHESIS_PROFILE", "deep"),)),
-    Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep")),
+    Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),
@@ -69,13 +75,15 @@ def main() -> int:
 def _passes(suite: Suite, logs: Path) -> bool:
     """Run one suite to its end, then print all that it said."""
     began = time.monotonic()
-    environment = {**os.environ, "PYTHONPATH": f"{paths.ROOT}:{paths.ROOT / 'plugins'}", **dict(suite.environment)}
-    log_path = logs / f"{suite.name.replace(' ', '-').replace(',', '')}.log"
+    slug = suite.name.replace(" ", "-").replace(",", "")
+    root = paths.ROOT
+    if suite.more_pipelines:
+        root = copy_checkout(paths.LOCAL / "checkouts" / slug, [paths.ROOT / name for name in suite.more_pipelines])
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'plugins'}", **dict(suite.environment)}
+    log_path = logs / f"{slug}.log"
     with log_path.open("wb") as log:
         command = [suite.python, "-m", "pytest", *suite.arguments]
-        finished = subprocess.run(
-            command, cwd=paths.ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
-        )
+        finished = subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
     print(f"== {suite.name} ({time.monotonic() - began:.0f} s)\n{log_path.read_text().rstrip()}", flush=True)
     return finished.returncode == 0
 

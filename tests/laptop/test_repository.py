@@ -47,5 +47,7 @@ def test_requirements_never_name_constraints() -> None:
 
 
 def test_every_package_folder_can_ride_in_a_zip() -> None:
-    folders = {path.parent for path in files_below("include", "glue_scripts", "plugins/lake_airflow") if path.suffix == ".py"}
+    folders = {
+        path.parent for path in files_below("include", "glue_scripts", "plugins/lake_airflow") if path.suffix == ".py"
+    }
     assert [str(folder.relative_to(ROOT)) for folder in folders if not (folder / "__init__.py").exists()] == []
