@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from types import ModuleType
 from typing import Any
 
-from include.local_aws import base, local_api, refusals
+from include.local_aws import base, local_api, refusals, s3_keys
 from include.local_aws.calls import Answer, AwsError, Call, Handler
 from include.local_aws.core import LocalAws
 from include.local_aws.gate import Gate, signed_scope
@@ -95,7 +95,7 @@ class LocalAwsApp:
             raise fault
         if service == "s3" and (scope["method"] != "PUT" or _is_object_body(query)):
             refusals.check_s3(scope["method"], query, b"")
-            await self._to_base(scope, headers, receive, send)
+            await self._to_base(scope, headers, receive, await self._watch_keys(scope, headers, send))
             return
         body = await _read_body(receive)
         if service == "s3":
@@ -105,6 +105,17 @@ class LocalAwsApp:
         elif service == "cloudformation":
             send = await self._watch_stacks(headers, body, send)
         await self._to_base(scope, headers, _replay(body), send)
+
+    async def _watch_keys(self, scope: Scope, headers: dict[str, str], send: Send) -> Send:
+        identity = self.gate.caller(headers)
+        if identity is None:
+            return send
+        region = signed_scope(headers)[1]
+        if s3_keys.starts_write(scope):
+            key_id = headers.get(s3_keys.KEY_HEADER)
+            await s3_keys.check_write(self.aws, identity, scope["path"], key_id, region)
+        checked: Send = s3_keys.refusing_send(self.aws, identity, scope["method"], region, send)
+        return checked
 
     async def _watch_stacks(self, headers: dict[str, str], body: bytes, send: Send) -> Send:
         action = await self.stacks.before(body)

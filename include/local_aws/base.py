@@ -183,6 +183,7 @@ def decide(
 ) -> str | None:
     """Evaluate policies for an identity that is already authenticated: None lets it through, else AWS's message."""
     with responses.request_scope(identity.account_id, region):
+        iam_evaluator.pin_request_origin("127.0.0.1", True)  # local AWS stands for endpoints behind TLS
         denied = iam_evaluator.enforce(
             identity.access_key_id, iam_action, iam_action.partition(":")[0], region, resource_arn, context
         )

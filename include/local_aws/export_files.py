@@ -92,7 +92,7 @@ def _summary(
         **times,
         "s3Bucket": request.bucket,
         "s3Prefix": request.prefix or None,
-        "s3SseAlgorithm": request.sse_algorithm or "AES256",
+        "s3SseAlgorithm": request.sse_algorithm,
         "s3SseKmsKeyId": request.sse_key_id,
         "manifestFilesS3Key": files_key,
         "billedSizeBytes": written.byte_count,

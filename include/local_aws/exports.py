@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from include.local_aws import s3_keys
 from include.local_aws.base_tables import find_table
 from include.local_aws.calls import AwsError, Call, Handler, Identity, Json
 from include.local_aws.export_files import write_export
@@ -95,11 +96,12 @@ def _description(request: ExportRequest, now: datetime, body: Json, token: str |
         "TableArn": request.table.arn,
         "TableId": request.table.table_id,
         "S3Bucket": request.bucket,
-        "S3SseAlgorithm": request.sse_algorithm or "AES256",
         "ExportFormat": "DYNAMODB_JSON",
         "ExportType": request.export_type,
     }
-    description |= {name: body[name] for name in ("S3Prefix", "S3BucketOwner", "S3SseKmsKeyId") if body.get(name)}
+    description |= {
+        name: body[name] for name in ("S3Prefix", "S3BucketOwner", "S3SseAlgorithm", "S3SseKmsKeyId") if body.get(name)
+    }
     if token:
         description["ClientToken"] = token
     if request.window is None:
@@ -119,6 +121,8 @@ async def _run(aws: LocalAws, export: Export, request: ExportRequest, caller: Id
     try:
         for action in _WRITE_ACTIONS:
             aws.authorize_identity(caller, action, f"arn:aws:s3:::{request.bucket}/{request.root}/data/probe")
+        if not caller.is_root:
+            await s3_keys.check_write(aws, caller, f"/{request.bucket}/probe", request.sse_key_id, aws.settings.region)
         reader = aws.change_log.reader(request.table.table_id)
         written = await write_export(aws, request, reader, description["ExportArn"], export.started_at, caller)
     except Exception as error:

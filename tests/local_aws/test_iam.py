@@ -89,6 +89,41 @@ def test_a_full_export_into_an_encrypted_bucket_works_as_the_caller(
     wanted = {"TableArn": place.arn, "S3Bucket": place.bucket, "ExportTime": place.next_edge()}
     started = client("dynamodb", role).export_table_to_point_in_time(**wanted)["ExportDescription"]
     assert place.wait(started["ExportArn"])["ExportStatus"] == "COMPLETED"
+    assert ("kms:GenerateDataKey", key, True) in decisions(place, role["Role"])
+
+
+def test_who_may_not_use_a_buckets_key_neither_writes_nor_reads_nor_exports(
+    place: Place, client: Callable[..., Any], assume: Callable[..., dict[str, Any]]
+) -> None:
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    place.s3.put_bucket_encryption(Bucket=place.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    place.s3.put_object(Bucket=place.bucket, Key="a", Body=b"x")
+    role = assume(
+        allow(["dynamodb:ExportTableToPointInTime"], place.arn), allow(["s3:*"], f"arn:aws:s3:::{place.bucket}/*")
+    )
+    s3 = client("s3", role)
+    with pytest.raises(ClientError, match="kms:GenerateDataKey"):
+        s3.put_object(Bucket=place.bucket, Key="b", Body=b"x")
+    with pytest.raises(ClientError, match="kms:Decrypt"):
+        s3.get_object(Bucket=place.bucket, Key="a")
+    assert "b" not in [one["Key"] for one in place.s3.list_objects_v2(Bucket=place.bucket)["Contents"]]
+    wanted = {"TableArn": place.arn, "S3Bucket": place.bucket, "ExportTime": place.next_edge()}
+    started = client("dynamodb", role).export_table_to_point_in_time(**wanted)["ExportDescription"]
+    assert place.wait(started["ExportArn"])["FailureCode"] == "S3AccessDenied"
+
+
+def test_a_tls_only_bucket_takes_exports(
+    place: Place, client: Callable[..., Any], assume: Callable[..., dict[str, Any]]
+) -> None:
+    objects = f"arn:aws:s3:::{place.bucket}/*"
+    insecure = {"Bool": {"aws:SecureTransport": "false"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": objects, "Condition": insecure}
+    place.s3.put_bucket_policy(Bucket=place.bucket, Policy=document(deny))
+    role = assume(allow(["dynamodb:ExportTableToPointInTime"], place.arn), allow(["s3:*"], objects))
+    wanted = {"TableArn": place.arn, "S3Bucket": place.bucket, "ExportTime": place.next_edge()}
+    started = client("dynamodb", role).export_table_to_point_in_time(**wanted)["ExportDescription"]
+    assert place.wait(started["ExportArn"])["ExportStatus"] == "COMPLETED"
 
 
 def test_another_table_of_the_same_glue_database_stays_closed(
