@@ -1,0 +1,1 @@
+"""Airflow parts of the lake: settings, steps of a run, operators, triggers and links."""

@@ -1,0 +1,66 @@
+"""What the UI shows: Markdown of DAGs and tasks, tooltips of groups."""
+
+from __future__ import annotations
+
+from include.dynamo_lake.declaration import Pipeline
+
+GROUPS = {
+    "capture": "Read what changed: exports of the planned windows, source crawlers, contract check",
+    "merge": "Name the batch, apply it with one Glue job run",
+    "verify": "Count and check the merged snapshot before anybody sees it",
+    "publish": "Move readers to it, take the windows off the plan, keep the catalog in step, announce it",
+}
+
+TASKS = {
+    "plan": "Decides **what this run works on** and keeps that in `state/coverage.json` before anything is started. A plan that "
+    "cannot be met (missing table, no point-in-time recovery, a range in the future, a gap) fails here and says what to do.",
+    "crawl_source": "Starts the crawler that catalogs this DynamoDB table; skipped where it has run today and the declaration says "
+    "`crawl.policy = daily`. The merge never reads a crawled schema.",
+    "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks.",
+    "export": "One export of one planned window (or the full table) of one source, with point-in-time recovery. A finished or "
+    "running export of the same item is **reused**; the task is deferred while DynamoDB works.",
+    "check_contract": "Compares the tables with the declaration: another **key** fails the run, new attributes and odd types warn.",
+    "build_batch": "Reads the exports' manifests, checks counts and checksums, lists the inbox, and writes one batch manifest. "
+    "With nothing to apply and nothing left over the run goes **straight to finish**.",
+    "glue_job": "Runs the merge job once for this batch, deferred. A run of the same batch is found in any state; a taken slot is "
+    "waited for; killing the task stops the run.",
+    "counts": "Every record of the manifests must be accounted for: applied, stale or quarantined. Too many quarantined items fail.",
+    "check": "A declared check through Athena at the merged snapshot, over everything since the published one. It passes when it "
+    "finds no row.",
+    "snapshot": "Moves the readers' table to the verified snapshot in one conditional update, forwards only.",
+    "finish": "Moves applied change files out of the inbox and takes the applied windows off the plan: `covered_through` moves on.",
+    "crawl_output": "Starts the output crawler where it is due and the lake's head is published, so that no crawl shows an "
+    "unverified snapshot.",
+    "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it.",
+    "announce": "Sends the asset event: windows, `complete_through`, snapshot, rows, bytes, lag, estimated cost.",
+}
+
+
+def hourly_doc(pipeline: Pipeline) -> str:
+    """Markdown of the hourly DAG."""
+    return f"""### {pipeline.title}: every change of the last hour, to `{pipeline.target.table}`
+
+{pipeline.description}
+
+Exports what changed in {_tables(pipeline)} since the lake's last window, merges it, verifies the new snapshot and lets readers see it.
+The lake remembers what it covers: a failed, cleared or skipped run is caught up by the next one.
+
+**Run a range again**: trigger with `start` and `end` (UTC). Windows that were applied before are applied again; the result is the same.
+**First run, or a gap**: run `{pipeline.name}_bootstrap`.
+"""
+
+
+def bootstrap_doc(pipeline: Pipeline) -> str:
+    """Markdown of the bootstrap DAG."""
+    return f"""### {pipeline.title}: read the tables whole, once
+
+{pipeline.description}
+
+Exports {_tables(pipeline)} in full as of now and makes `{pipeline.target.table}` from them. Run it once before `{pipeline.name}_hourly`, and
+again when a run reports a **gap** (point-in-time recovery was off, or nothing ran for longer than it reaches): it repairs the tables,
+removes what is gone, and undoes nothing newer.
+"""
+
+
+def _tables(pipeline: Pipeline) -> str:
+    return " and ".join(f"`{source.table}`" for source in pipeline.sources)

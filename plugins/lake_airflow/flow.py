@@ -1,0 +1,176 @@
+"""The graph that all runs share: capture, merge, verify, publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk import Label, Param, TaskGroup, TriggerRule, XComArg, task
+
+from lake_airflow.docs import GROUPS, TASKS
+from lake_airflow.operators.check import AthenaCheckOperator
+from lake_airflow.operators.crawl import CrawlOperator, CrawlSensor, OutputCrawlOperator
+from lake_airflow.operators.export import DynamoDBExportOperator
+from lake_airflow.operators.merge import GlueBatchOperator
+from lake_airflow.operators.steps import AnnounceOperator, PublishOperator
+from lake_airflow.pipelines import Lake
+from lake_airflow.policy import CRAWL_CEILING
+from lake_airflow.settings import CommonSettings
+from lake_airflow.steps.announce import build_asset
+from lake_airflow.steps.batch import build_batch
+from lake_airflow.steps.contract import check_contract
+from lake_airflow.steps.finish import finish
+from lake_airflow.steps.plan import Kind, plan
+from lake_airflow.steps.publish import assert_pointer
+from lake_airflow.steps.verify import check_counts
+from lake_airflow.xcoms import PLAN, batch_template
+
+_WINDOW_LABEL = "{{ task.source }} {{ task.item.get('at') or task.item['start'] ~ ' to ' ~ task.item['end'] }}"
+
+
+def range_params() -> dict[str, Param]:
+    """Params of a manual range: both or neither."""
+    return {
+        "start": _instant_param("Start", "First instant of the range to run again. Leave both empty to take what is due."),
+        "end": _instant_param("End", "First instant after the range; not in the future."),
+    }
+
+
+@dataclass(frozen=True)
+class FlowBuilder:
+    """Builds the groups of one DAG; every method adds its tasks to the DAG that is being defined."""
+
+    lake: Lake
+    common: CommonSettings
+
+    def build(self, kind: Kind) -> None:
+        """Add all tasks of one run and their order."""
+        planned = task(task_id=PLAN, doc_md=TASKS["plan"])(plan)(pipeline=self.lake.pipeline.name, kind=kind)
+        contract, crawls = self._capture(planned)
+        branch, job = self._merge()
+        contract >> branch
+        # Not with >>: there a label takes the group of a group's first task for the task itself.
+        branch.operator.set_downstream(job, edge_modifier=Label("statements to apply"))
+        counts, checks = self._verify()
+        job >> [counts, *checks]
+        snapshot, finished = self._publish(crawls, tuple(check.task_id for check in checks))
+        [counts, *checks] >> snapshot
+        branch.operator.set_downstream(finished.operator, edge_modifier=Label("nothing to do"))
+
+    def _capture(self, planned: XComArg) -> tuple[Any, tuple[str, ...]]:
+        with TaskGroup("capture", tooltip=GROUPS["capture"]):
+            crawls, waits = [], []
+            for role, source in zip(("main", "lookup"), self.lake.sources, strict=False):
+                crawl = CrawlOperator(
+                    task_id=f"crawl_{role}",
+                    doc_md=TASKS["crawl_source"],
+                    crawler_name=self.lake.crawler(source.id),
+                    policy=self.lake.pipeline.crawl.policy,
+                    aws_conn_id=self._connection,
+                )
+                crawls.append(crawl.task_id)
+                waits.append(self._crawl_sensor(f"wait_crawl_{role}", crawl))
+                planned >> crawl >> waits[-1]
+            export = self._export(planned)
+            contract = task(task_id="check_contract", doc_md=TASKS["check_contract"], trigger_rule=TriggerRule.NONE_FAILED)(
+                check_contract
+            )(pipeline=self.lake.pipeline.name)
+            [*waits, export] >> contract
+        return contract, tuple(crawls)
+
+    def _export(self, planned: XComArg) -> Any:
+        return DynamoDBExportOperator.partial(
+            task_id="export",
+            doc_md=TASKS["export"],
+            map_index_template=_WINDOW_LABEL,
+            bucket=self.lake.bucket,
+            key_arn=self.lake.settings.key_arn,
+            poll_s=self.common.poll_s,
+            aws_conn_id=self._connection,
+        ).expand_kwargs(planned)
+
+    def _merge(self) -> tuple[Any, Any]:
+        with TaskGroup("merge", tooltip=GROUPS["merge"]):
+            branch = task.branch(task_id="build_batch", doc_md=TASKS["build_batch"])(build_batch)(
+                pipeline=self.lake.pipeline.name
+            )
+            job = GlueBatchOperator(
+                task_id="glue_job",
+                doc_md=TASKS["glue_job"],
+                job_name=self.lake.settings.merge_job,
+                batch_id=batch_template("batch_id"),
+                batch_since=batch_template("since"),
+                arguments={"--batch": batch_template("manifest")},
+                poll_s=self.common.poll_s,
+                aws_conn_id=self._connection,
+            )
+        return branch, job
+
+    def _verify(self) -> tuple[Any, list[AthenaCheckOperator]]:
+        with TaskGroup("verify", tooltip=GROUPS["verify"]):
+            counts = task(task_id="counts", doc_md=TASKS["counts"])(check_counts)(pipeline=self.lake.pipeline.name)
+            checks = [
+                AthenaCheckOperator(
+                    task_id=check,
+                    doc_md=TASKS["check"],
+                    pipeline=self.lake.pipeline.name,
+                    check=check,
+                    batch_id=batch_template("batch_id"),
+                    poll_s=self.common.poll_s,
+                    aws_conn_id=self._connection,
+                )
+                for check in self.lake.pipeline.checks.run
+            ]
+        return counts, checks
+
+    def _publish(self, source_crawls: tuple[str, ...], checks: tuple[str, ...]) -> tuple[Any, Any]:
+        pipeline = self.lake.pipeline.name
+        go_on = {"trigger_rule": TriggerRule.NONE_FAILED}
+        with TaskGroup("publish", tooltip=GROUPS["publish"]):
+            snapshot = PublishOperator(task_id="snapshot", doc_md=TASKS["snapshot"], pipeline=pipeline)
+            finished = task(task_id="finish", doc_md=TASKS["finish"], **go_on)(finish)(pipeline=pipeline)
+            crawl = self._output_crawl()
+            wait = self._crawl_sensor("wait_crawl_output", crawl)
+            pointer = task(task_id="assert_pointer", doc_md=TASKS["assert_pointer"], **go_on)(assert_pointer)(pipeline=pipeline)
+            told = AnnounceOperator(
+                task_id="announce",
+                doc_md=TASKS["announce"],
+                pipeline=pipeline,
+                checks=checks,
+                crawls=(*source_crawls, crawl.task_id),
+                outlets=[build_asset(self.lake)],
+            )
+            snapshot >> finished >> crawl >> wait >> pointer >> told
+        return snapshot, finished
+
+    def _output_crawl(self) -> OutputCrawlOperator:
+        return OutputCrawlOperator(
+            task_id="crawl_output",
+            doc_md=TASKS["crawl_output"],
+            crawler_name=self.lake.settings.output_crawler,
+            policy=self.lake.pipeline.crawl.policy,
+            bucket=self.lake.bucket,
+            lake_database=self.lake.settings.lake_database,
+            table=self.lake.target,
+            aws_conn_id=self._connection,
+        )
+
+    def _crawl_sensor(self, task_id: str, crawl: CrawlOperator) -> CrawlSensor:
+        return CrawlSensor(
+            task_id=task_id,
+            doc_md=TASKS["wait_crawl"],
+            crawler_name=crawl.crawler_name,
+            start_task=crawl.task_id,
+            aws_conn_id=self._connection,
+            mode="reschedule",
+            poke_interval=self.common.poll_s,
+            timeout=CRAWL_CEILING.total_seconds(),
+        )
+
+    @property
+    def _connection(self) -> str:
+        return self.lake.settings.aws_conn_id
+
+
+def _instant_param(title: str, description: str) -> Param:
+    return Param(None, type=["null", "string"], format="date-time", title=title, description=description)

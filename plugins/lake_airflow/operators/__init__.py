@@ -1,0 +1,1 @@
+"""Operators: they decide; hooks call, triggers wait."""

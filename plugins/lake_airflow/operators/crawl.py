@@ -1,0 +1,133 @@
+"""Crawlers: start one that is due and go on; a sensor waits for it. The output crawler starts only where it can do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from airflow.sdk import BaseOperator, BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSkipException
+from botocore.exceptions import ClientError
+
+from lake_airflow.aws import Clients, error_code, present_of
+from lake_airflow.errors import CrawlFailedError
+from lake_airflow.iceberg import read_head
+from lake_airflow.lake_state import read_published
+from lake_airflow.links import CrawlerLink
+
+CrawlPolicy = Literal["daily", "every_run"]
+
+
+class CrawlOperator(BaseOperator):
+    """Start a crawler and return its name at once; a crawl that is already running counts as started.
+
+    ``policy`` daily: skipped where the crawler's last crawl succeeded on this UTC day (AWS's). Its first crawl is always due.
+    """
+
+    template_fields: Sequence[str] = ("crawler_name",)
+    operator_extra_links = (CrawlerLink(),)
+
+    def __init__(
+        self, *, crawler_name: str, policy: CrawlPolicy = "every_run", aws_conn_id: str = "aws_default", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.crawler_name = crawler_name
+        self.policy = policy
+        self.aws_conn_id = aws_conn_id
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.aws_conn_id)
+
+    def execute(self, context: Any) -> str:
+        answer = self.clients.glue.get_crawler(Name=self.crawler_name)
+        if self.policy == "daily" and crawled_on_day_of(answer["Crawler"], present_of(answer)):
+            raise AirflowSkipException(f"Crawler {self.crawler_name} has run today, and the declaration says crawl.policy = daily")
+        self.start()
+        CrawlerLink.push(context, self.clients.glue.meta.region_name, crawler_name=self.crawler_name)
+        return self.crawler_name
+
+    def start(self) -> None:
+        """Start the crawler, or take part in a crawl that runs."""
+        try:
+            self.clients.glue.start_crawler(Name=self.crawler_name)
+        except ClientError as error:
+            if error_code(error) != "CrawlerRunningException":
+                raise
+            self.log.info("Crawler %s is running already", self.crawler_name)
+
+
+class OutputCrawlOperator(CrawlOperator):
+    """Start the output crawler only while the lake's head is the published snapshot: a crawl shows readers the newest one.
+
+    Looks again after the start, and stops the crawl where another run has committed meanwhile (skipped: that run crawls).
+    """
+
+    def __init__(self, *, bucket: str, lake_database: str, table: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bucket = bucket
+        self.lake_database = lake_database
+        self.table = table
+
+    def start(self) -> None:
+        self._require_published_head()
+        super().start()
+        try:
+            self._require_published_head()
+        except AirflowSkipException:
+            self._stop()
+            raise
+
+    def _require_published_head(self) -> None:
+        head = read_head(self.clients.glue, self.clients.s3, self.lake_database, self.table)
+        published = read_published(self.clients.s3, self.bucket)
+        if head is None or published is None or head.head_id != published.snapshot_id:
+            raise AirflowSkipException(
+                f"The head of {self.lake_database}.{self.table} is not published: a crawl would show it to readers. "
+                "The run that publishes it crawls"
+            )
+
+    def _stop(self) -> None:
+        try:
+            self.clients.glue.stop_crawler(Name=self.crawler_name)
+        except ClientError as error:
+            if error_code(error) not in {"CrawlerNotRunningException", "CrawlerStoppingException"}:
+                raise
+
+
+class CrawlSensor(BaseSensorOperator):
+    """Wait until a crawler is ready again, and fail with its own words where its crawl failed."""
+
+    template_fields: Sequence[str] = ("crawler_name",)
+    operator_extra_links = (CrawlerLink(),)
+
+    def __init__(self, *, crawler_name: str, start_task: str, aws_conn_id: str = "aws_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.crawler_name = crawler_name
+        self.start_task = start_task
+        self.aws_conn_id = aws_conn_id
+
+    def poke(self, context: Any) -> bool:
+        glue = Clients(self.aws_conn_id).glue
+        crawler = glue.get_crawler(Name=self.crawler_name)["Crawler"]
+        CrawlerLink.push(context, glue.meta.region_name, crawler_name=self.crawler_name)
+        if crawler["State"] != "READY":
+            self.log.info("Crawler %s is %s", self.crawler_name, crawler["State"])
+            return False
+        last = crawler.get("LastCrawl", {})
+        if last.get("Status") != "SUCCEEDED":
+            raise CrawlFailedError(
+                f"The last crawl of {self.crawler_name} ended as {last.get('Status', 'unknown')}: "
+                f"{last.get('ErrorMessage', 'Glue gives no reason')} (log {last.get('LogGroup', '/aws-glue/crawlers')}, stream "
+                f"{last.get('LogStream', self.crawler_name)}). Mend that, then clear {self.start_task}"
+            )
+        return True
+
+
+def crawled_on_day_of(crawler: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the crawler's last crawl succeeded on the UTC day of ``now``."""
+    last = crawler.get("LastCrawl", {})
+    started: datetime | None = last.get("StartTime")
+    return last.get("Status") == "SUCCEEDED" and started is not None and started.astimezone(now.tzinfo).date() == now.date()

@@ -1,0 +1,78 @@
+"""A pipeline as a task sees it: declaration, settings, names and clients in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from include.dynamo_lake.declaration import Pipeline, Source, read_declaration
+from include.dynamo_lake.names import PipelineNames, mirror_table
+
+from lake_airflow.aws import Clients
+from lake_airflow.publishing import ReadersTable
+from lake_airflow.settings import PipelineSettings, read_settings
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One pipeline's declaration and settings."""
+
+    pipeline: Pipeline
+    settings: PipelineSettings
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.settings.aws_conn_id)
+
+    @property
+    def names(self) -> PipelineNames:
+        return PipelineNames(self.pipeline.name)
+
+    @property
+    def bootstrap_dag(self) -> str:
+        return self.names.dag_id("bootstrap")
+
+    @property
+    def bucket(self) -> str:
+        return self.settings.bucket
+
+    @property
+    def target(self) -> str:
+        return self.pipeline.target.table
+
+    @property
+    def readers(self) -> ReadersTable:
+        return ReadersTable(self.bucket, self.settings.analytics_database, self.target)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The main source first."""
+        lookup = self.pipeline.lookup_source
+        return (self.pipeline.main, *((lookup,) if lookup else ()))
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        return tuple(mirror_table(source.id) for source in self.sources)
+
+    def table_arn(self, source_id: str) -> str:
+        """The ARN of a source's DynamoDB table."""
+        return self.settings.main_table_arn if source_id == self.pipeline.main.id else self.settings.lookup_table_arn
+
+    def table_name(self, source_id: str) -> str:
+        """The name of a source's DynamoDB table."""
+        return self.table_arn(source_id).rpartition("/")[2]
+
+    def crawler(self, source_id: str) -> str:
+        """The crawler that catalogs a source."""
+        return self.settings.main_crawler if source_id == self.pipeline.main.id else self.settings.lookup_crawler
+
+
+def read_lake(name: str) -> Lake:
+    """Read a pipeline's declaration and settings.
+
+    Raises:
+        DeclarationError: with every mistake.
+        SettingsError: with every missing key.
+    """
+    pipeline = read_declaration(name)
+    return Lake(pipeline, read_settings(name, has_lookup=pipeline.lookup is not None))

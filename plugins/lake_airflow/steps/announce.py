@@ -1,0 +1,97 @@
+"""Announce: what this run did, as the extra of an asset event and as a file beside the run report."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowSkipException
+from include.dynamo_lake.manifests import BatchManifest
+from include.dynamo_lake.names import report_key
+from include.dynamo_lake.reports import RunReport
+from include.dynamo_lake.windows import format_instant, parse_instant
+
+from lake_airflow.aws import present_of
+from lake_airflow.costs import Usage, estimate_cost, read_prices
+from lake_airflow.exports import read_billed_bytes
+from lake_airflow.lake_state import read_object, read_published
+from lake_airflow.links import ReportLink
+from lake_airflow.pipelines import Lake, read_lake
+from lake_airflow.steps.batch import read_manifest
+from lake_airflow.xcoms import FINISH, GLUE_JOB, read_batch, read_plan, read_result
+
+log = logging.getLogger(__name__)
+
+
+def build_asset(lake: Lake) -> Asset:
+    """The published table as an asset: its name is what readers query, its address where it lies."""
+    return Asset(name=str(lake.readers), uri=f"s3://{lake.bucket}/warehouse/{lake.target}/", group="lake")
+
+
+def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], context: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill the asset event's extra and keep it in the bucket; where nothing was due and nothing changed, skip."""
+    lake, plan, batch_id = read_lake(pipeline), read_plan(context), read_batch(context)["batch_id"]
+    job_run_id = read_result(context, GLUE_JOB)
+    if not plan["items"] and not plan["replayed"] and job_run_id is None:
+        raise AirflowSkipException("Nothing was due and nothing changed")
+    manifest = read_manifest(lake, batch_id)
+    usage = Usage(
+        export_bytes=tuple(read_billed_bytes(lake.clients.s3, lake.bucket, export) for export in manifest.exports),
+        dpu_seconds=_dpu_seconds(lake, job_run_id) if job_run_id else 0.0,
+        crawls=sum(1 for task_id in crawls if read_result(context, task_id)),
+        scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),
+    )
+    covered: str | None = read_result(context, FINISH)["covered_through"]
+    extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"])}
+    context["outlet_events"][build_asset(lake)].extra = extra
+    _keep(lake, batch_id, extra, context)
+    return extra
+
+
+def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None, usage: Usage) -> dict[str, Any]:
+    """The extra: windows, ``complete_through``, snapshot id (as text: JSON readers round it), rows, bytes, lag, cost."""
+    report = _read_report_if_any(lake, manifest.batch_id)
+    published = read_published(lake.clients.s3, lake.bucket)
+    now = present_of(lake.clients.s3.head_bucket(Bucket=lake.bucket))
+    lag_s = int((now - parse_instant(covered_through)).total_seconds()) if covered_through else None
+    return {
+        "pipeline": lake.pipeline.name,
+        "batch_id": manifest.batch_id,
+        "windows": [str(item) for item in (*manifest.items, *manifest.replayed)],
+        "inbox_files": len(manifest.inbox),
+        "complete_through": covered_through,
+        "snapshot_id": str(published.snapshot_id) if published else None,
+        "rows": {name: getattr(report.rows, name) for name in ("inserted", "updated", "deleted")} if report else None,
+        "rows_total": report.rows_total if report else None,
+        "quarantined": report.quarantine.total if report else None,
+        "bytes": {
+            "exported": sum(usage.export_bytes),
+            "written": report.bytes_written if report else 0,
+            "scanned": sum(usage.scanned_bytes),
+        },
+        "lag_s": lag_s,
+        "cost_usd": estimate_cost(usage, read_prices()),
+        "announced_at": format_instant(now),
+    }
+
+
+def _keep(lake: Lake, batch_id: str, extra: Mapping[str, Any], context: Mapping[str, Any]) -> None:
+    """Airflow's database may be new tomorrow: the event stays readable in the bucket."""
+    key = report_key(batch_id).replace("report.json", "event.json")
+    body = json.dumps(extra, indent=1).encode()
+    lake.clients.s3.put_object(Bucket=lake.bucket, Key=key, Body=body, ContentType="application/json")
+    ReportLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, report_key=key.rpartition("/")[0] + "/")
+
+
+def _read_report_if_any(lake: Lake, batch_id: str) -> RunReport | None:
+    """The run report of a batch; None where the batch needed no merge."""
+    stored = read_object(lake.clients.s3, lake.bucket, report_key(batch_id))
+    return RunReport.from_json(stored.body) if stored else None
+
+
+def _dpu_seconds(lake: Lake, job_run_id: str) -> float:
+    run = lake.clients.glue.get_job_run(JobName=lake.settings.merge_job, RunId=job_run_id)["JobRun"]
+    return float(run.get("DPUSeconds") or run.get("ExecutionTime", 0) * run.get("MaxCapacity", 2.0))

@@ -1,0 +1,98 @@
+"""Contract: the source tables against the declaration. Wrong keys fail; new attributes and odd types only warn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+
+from include.dynamo_lake.declaration import Attribute, Pipeline, Source
+from include.dynamo_lake.errors import ContractError
+
+from lake_airflow.iceberg import read_table
+from lake_airflow.pipelines import Lake, read_lake
+
+log = logging.getLogger(__name__)
+
+# Types that a DynamoDB crawler gives to an attribute, by the tag that a declaration accepts.
+_CRAWLED_BY_TAG = {"S": {"string"}, "N": {"bigint", "int", "double", "decimal", "float", "long"}}
+
+
+def check_contract(pipeline: str) -> list[str]:
+    """Check keys and crawled schema of every source; return the warnings.
+
+    Raises:
+        ContractError: a table's key is not the declared one, both sides named.
+    """
+    lake = read_lake(pipeline)
+    wrong = [problem for source in lake.sources if (problem := _key_problem(lake, source))]
+    if wrong:
+        raise ContractError("\n".join(wrong))
+    warnings = [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
+    for warning in warnings:
+        log.warning(warning)
+    return warnings
+
+
+def _key_problem(lake: Lake, source: Source) -> str | None:
+    table = lake.clients.dynamodb.describe_table(TableName=lake.table_name(source.id))["Table"]
+    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    schema = sorted(table["KeySchema"], key=lambda one: one["KeyType"] != "HASH")
+    found = tuple((one["AttributeName"], str(types[one["AttributeName"]])) for one in schema)
+    declared = tuple((attribute.name, str(attribute.type)) for attribute in source.key)
+    if found == declared:
+        return None
+    return (
+        f"Table {table['TableName']} has the key {_key_text(found)}, the declaration says {_key_text(declared)} "
+        f"(sources.{source.id}.key): correct the declaration, or name the right table"
+    )
+
+
+def _key_text(key: Iterable[tuple[str, str]]) -> str:
+    return " + ".join(f"{name} ({kind})" for name, kind in key)
+
+
+def _schema_warnings(lake: Lake, source: Source) -> Iterator[str]:
+    # A crawler names its table after the DynamoDB table, in lower case.
+    crawled = read_table(lake.clients.glue, lake.settings.sources_database, lake.table_name(source.id).lower())
+    if crawled is None:
+        yield f"Source {source.id} is not in database {lake.settings.sources_database} yet: its schema was not compared"
+        return
+    columns = {one["Name"].lower(): one.get("Type", "") for one in crawled["StorageDescriptor"].get("Columns", [])}
+    declared = declared_attributes(lake.pipeline, source)
+    for name in sorted(columns.keys() - declared.keys()):
+        yield f"Source {source.id}: attribute {name} ({columns[name]}) is not in the declaration; it stays in the mirror only"
+    for name, tags in sorted(declared.items()):
+        found = columns.get(name)
+        if found is not None and tags and not _matches(found, tags):
+            yield f"Source {source.id}: attribute {name} was crawled as {found}, the declaration accepts {'/'.join(sorted(tags))}"
+
+
+def declared_attributes(pipeline: Pipeline, source: Source) -> Mapping[str, frozenset[str]]:
+    """Declared top-level attributes of a source in lower case, with the accepted tags (none: any type fits)."""
+    accepted: dict[str, frozenset[str]] = {key.name.lower(): frozenset({key.type}) for key in source.key}
+    for attribute, tags in _attributes(pipeline, source):
+        top = (attribute.list or attribute.name).lower()
+        accepted[top] = frozenset() if attribute.list else accepted.get(top, frozenset()) | frozenset(tags)
+    if source.day:
+        accepted.setdefault(source.day.lower(), frozenset())
+    return accepted
+
+
+def _attributes(pipeline: Pipeline, source: Source) -> Iterator[tuple[Attribute, tuple[str, ...]]]:
+    lookup = pipeline.lookup
+    for column in pipeline.target.columns:
+        of_lookup = column.origin == "lookup"
+        if column.attribute and of_lookup == (lookup is not None and source.id == lookup.source):
+            yield column.attribute, column.accept
+    if lookup is not None and source.id == lookup.source:
+        for match in lookup.on:
+            yield match.lookup, ()
+        yield Attribute(lookup.list, ""), ()
+    else:
+        yield Attribute(pipeline.target.list, ""), ()
+
+
+def _matches(crawled: str, tags: frozenset[str]) -> bool:
+    base = crawled.partition("(")[0].partition("<")[0].lower()
+    return any(base in _CRAWLED_BY_TAG.get(tag, set()) for tag in tags)
+

@@ -1,0 +1,151 @@
+"""Plan: decide what a run works on, and keep the decision before anything is started."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from include.dynamo_lake.coverage import (
+    Coverage,
+    Decision,
+    PlanItem,
+    item_to_json,
+    plan_bootstrap,
+    plan_range,
+    plan_through,
+    require_no_gap,
+)
+from include.dynamo_lake.errors import PlanError
+from include.dynamo_lake.windows import Window, floor_second, format_instant, parse_instant
+
+from lake_airflow.exports import has_export
+from lake_airflow.lake_state import commit_coverage
+from lake_airflow.pipelines import Lake, read_lake
+from lake_airflow.sources import SourceState, present, read_source_states
+from lake_airflow.xcoms import PLAN_KEY
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["hourly", "bootstrap"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run asks for: up to an instant, a range, or (neither) all that the sources can give."""
+
+    until: datetime | None = None
+    range: tuple[datetime, datetime] | None = None
+
+
+def plan(pipeline: str, kind: Kind, **context: Any) -> list[dict[str, Any]]:
+    """Extend the plan for this run and return one export per planned item and source; the whole decision goes to XCom ``plan``.
+
+    Raises:
+        SourceError, PlanError, GapError: before anything is started, naming the value and the remedy.
+    """
+    lake = read_lake(pipeline)
+    request = build_request(context["dag_run"], context["params"])
+    decision, now = decide(lake, kind, request)
+    for note in decision.notes:
+        log.warning(note)
+    context["ti"].xcom_push(key=PLAN_KEY, value=_plan_to_json(decision, now))
+    items = (*decision.items, *decision.replayed)
+    log.info("Works on: %s", ", ".join(str(item) for item in items) or "nothing")
+    return [_export_arguments(lake, source.id, item) for item in items for source in lake.sources]
+
+
+def build_request(dag_run: Any, params: Mapping[str, Any]) -> Request:
+    """Read what a run asks for: params first, then its kind.
+
+    Raises:
+        PlanError: a param is not an instant, or only one of the two is given.
+    """
+    start, end = (_read_param(name, params.get(name)) for name in ("start", "end"))
+    if (start is None) != (end is None):
+        given, missing = ("start", "end") if end is None else ("end", "start")
+        raise PlanError(f"Only {given} is given: a manual range needs {missing} too; leave both empty to take what is due")
+    if start is not None and end is not None:
+        return Request(range=(start, end))
+    kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    if kind == "backfill":
+        return Request(range=(floor_second(dag_run.data_interval_start), floor_second(dag_run.data_interval_end)))
+    if kind == "scheduled" and dag_run.data_interval_end is not None:
+        return Request(until=floor_second(dag_run.data_interval_end))
+    return Request()
+
+
+def decide(lake: Lake, kind: Kind, request: Request) -> tuple[Decision, datetime]:
+    """Decide by the plan's rules and keep the coverage with a conditional put; a lost race is decided anew, the present too."""
+    decided: list[tuple[Decision, datetime]] = []
+
+    def change(coverage: Coverage) -> Coverage:
+        states = read_source_states(lake)
+        now = present(states)
+        decision = _apply_rules(lake, kind, request, coverage, states, now)
+        decided.append((decision, now))
+        return decision.coverage
+
+    commit_coverage(lake.clients.s3, lake.bucket, change)
+    decision, now = decided[-1]
+    return _without_lost_replays(lake, decision, read_source_states(lake)), now
+
+
+def _apply_rules(
+    lake: Lake, kind: Kind, request: Request, coverage: Coverage, states: tuple[SourceState, ...], now: datetime
+) -> Decision:
+    if kind == "bootstrap":
+        return plan_bootstrap(coverage, now=now)
+    if request.range is not None:
+        start, end = request.range
+        decision = plan_range(coverage, start, end, now=now, bootstrap_dag=lake.bootstrap_dag)
+    else:
+        until = request.until or min(state.latest for state in states)
+        decision = plan_through(coverage, min(until, now), bootstrap_dag=lake.bootstrap_dag)
+    earliest = {state.source: state.earliest for state in states}
+    require_no_gap(coverage, earliest, lambda source, item: _has_export(lake, source, item), bootstrap_dag=lake.bootstrap_dag)
+    return decision
+
+
+def _without_lost_replays(lake: Lake, decision: Decision, states: tuple[SourceState, ...]) -> Decision:
+    """Leave out logged windows that no export holds and point-in-time recovery no longer reaches; a note names each."""
+    lost = tuple(window for window in decision.replayed if _is_lost(lake, window, states))
+    notes = tuple(f"{window} is not replayed: its export is gone and outside point-in-time recovery" for window in lost)
+    replayed = tuple(window for window in decision.replayed if window not in lost)
+    return Decision(decision.coverage, decision.items, replayed, (*decision.notes, *notes))
+
+
+def _is_lost(lake: Lake, window: Window, states: tuple[SourceState, ...]) -> bool:
+    return any(state.earliest > window.start and not _has_export(lake, state.source, window) for state in states)
+
+
+def _has_export(lake: Lake, source: str, item: PlanItem) -> bool:
+    return has_export(lake.clients.s3, lake.clients.dynamodb, lake.bucket, source, item, lake.table_arn(source))
+
+
+def _export_arguments(lake: Lake, source: str, item: PlanItem) -> dict[str, Any]:
+    return {"source": source, "table_arn": lake.table_arn(source), "item": item_to_json(item)}
+
+
+def _plan_to_json(decision: Decision, now: datetime) -> dict[str, Any]:
+    covered = decision.coverage.covered_through
+    return {
+        "now": format_instant(now),
+        "nonce": uuid4().hex,
+        "covered_through": format_instant(covered) if covered else None,
+        "items": [item_to_json(item) for item in decision.items],
+        "replayed": [item_to_json(window) for window in decision.replayed],
+        "notes": list(decision.notes),
+    }
+
+
+def _read_param(name: str, value: Any) -> datetime | None:
+    if value in {None, ""}:
+        return None
+    try:
+        return parse_instant(str(value))
+    except ValueError as error:
+        raise PlanError(f"Param {name}: {error}") from error

@@ -1,0 +1,1 @@
+"""Triggers: they only wait, up to an absolute deadline."""
