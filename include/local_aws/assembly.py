@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
-from include.local_aws import base
+from include.local_aws import athena, base, crawlers, exports, glue_definitions, glue_jobs, pitr, streams
 from include.local_aws.app import LocalAwsApp, collect_handlers
 from include.local_aws.calls import Settings
 from include.local_aws.clock import Clock
 from include.local_aws.core import LocalAws
 
-_MODULES = ("pitr", "exports", "streams", "glue_definitions", "glue_jobs", "crawlers", "athena")
+_MODULES = (pitr, exports, streams, glue_definitions, glue_jobs, crawlers, athena)
 
 
 def build_app(settings: Settings, clock: Clock) -> LocalAwsApp:
     """Assemble local AWS's application. Exits when the base's version is not the pinned one."""
     base.assert_pinned()
-    found = [name for name in _MODULES if find_spec(f"include.local_aws.{name}")]
-    modules = [import_module(f"include.local_aws.{name}") for name in found]
-    return LocalAwsApp(LocalAws(settings, clock), collect_handlers(modules))
+    return LocalAwsApp(LocalAws(settings, clock), collect_handlers(_MODULES))
