@@ -1,5 +1,7 @@
+"""Glue job runs that really run: the job's script in a process of its own, under the job's role, on local Spark."""
+
 from __future__ import annotations
 
-from include.local_aws.calls import Handler
+from include.local_aws.glue_jobs.handlers import HANDLERS
 
-HANDLERS: dict[str, Handler] = {}
+__all__ = ["HANDLERS"]

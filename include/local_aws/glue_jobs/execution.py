@@ -1,0 +1,128 @@
+"""Carry one job run from STARTING to its end, beside the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from include.local_aws.calls import AwsError
+from include.local_aws.core import LocalAws
+from include.local_aws.glue_jobs.arguments import Arguments, merge_arguments
+from include.local_aws.glue_jobs.launch import Launch, prepare_launch
+from include.local_aws.glue_jobs.logs import ship_log
+from include.local_aws.glue_jobs.runs import JobRun, runs_of
+from include.local_aws.service_roles import take_role
+
+_STOP_GRACE_S = 5
+_ERROR_LINE = re.compile(r"^(?:[\w.]+(?:Error|Exception|Exit|Interrupt|Warning)\b.*|[A-Za-z_][\w.]*: .+)$")
+_LONGEST_ERROR = 2000
+
+
+async def execute_run(run: JobRun, aws: LocalAws) -> None:
+    """Run to SUCCEEDED, FAILED, TIMEOUT or STOPPED; a failed run is tried again as MaxRetries says. Never raises."""
+    await _attempt(run, aws)
+    if run.state == "FAILED" and run.attempt < int(run.job.get("MaxRetries") or 0):
+        again = JobRun(
+            f"{run.id.partition('_attempt_')[0]}_attempt_{run.attempt + 1}", run.job, run.arguments, run.timeout_minutes,
+            aws.clock.now(), run.attempt + 1, run.id, workers=run.workers, worker_type=run.worker_type,
+        )  # fmt: skip
+        runs_of(aws).add(again)
+        await execute_run(again, aws)
+
+
+async def _attempt(run: JobRun, aws: LocalAws) -> None:
+    folder = aws.settings.data_dir / "glue_jobs" / run.id
+    arguments = merge_arguments(
+        run.job.get("DefaultArguments") or {}, run.arguments, run.job.get("NonOverridableArguments") or {}
+    )
+    started = time.monotonic()
+    state, error = "FAILED", ""
+    try:
+        launch = await _prepare(run, arguments, aws, folder)
+        if run.stop_requested:
+            state = "STOPPED"
+        else:
+            state, error = await _run_process(run, launch, aws)
+    except (AwsError, ClientError, ValueError, OSError) as failure:
+        error = failure.message if isinstance(failure, AwsError) else f"{type(failure).__name__}: {failure}"
+    except Exception as failure:
+        error = f"local Glue failed: {failure!r}"
+        raise
+    finally:
+        run.execution_s = round(time.monotonic() - started)
+        await ship_log(run.id, arguments, folder, aws)
+        run.move(state, aws.clock.now(), error[:_LONGEST_ERROR])
+        shutil.rmtree(folder / "spill", ignore_errors=True)
+
+
+async def _prepare(run: JobRun, arguments: Arguments, aws: LocalAws, folder: Path) -> Launch:
+    role = take_role(
+        str(run.job.get("Role", "")), f"GlueJobRunnerSession-{run.id[3:15]}", "glue.amazonaws.com", aws.settings.account_id,
+        aws.settings.region,
+    )  # fmt: skip
+    return await asyncio.to_thread(prepare_launch, run.job, run.id, arguments, role, aws.settings, folder)
+
+
+async def _run_process(run: JobRun, launch: Launch, aws: LocalAws) -> tuple[str, str]:
+    """Start the script and wait for its end, a stop, or the timeout; returns the final state and its error message."""
+    with (launch.folder / "output.log").open("wb") as output, (launch.folder / "error.log").open("wb") as errors:
+        process = await aws.spawn(
+            *launch.command, cwd=str(launch.folder), env=launch.environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=output, stderr=errors,
+        )  # fmt: skip
+    run.process_id = process.pid
+    if run.stop_requested:
+        asyncio.ensure_future(stop_process(run))
+    elif run.is_active:
+        run.move("RUNNING", aws.clock.now())
+    try:
+        status = await asyncio.wait_for(process.wait(), run.timeout_minutes * 60)
+    except TimeoutError:
+        await stop_process(run)
+        await process.wait()
+        return "TIMEOUT", f"Job run exceeded its timeout of {run.timeout_minutes} minutes"
+    finally:
+        run.process_id = None
+    if run.stop_requested:
+        return "STOPPED", ""
+    return ("SUCCEEDED", "") if status == 0 else ("FAILED", _last_error(launch.folder / "error.log", status))
+
+
+async def stop_process(run: JobRun) -> None:
+    """End the run's process with its group: politely, then for good."""
+    process_id = run.process_id
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process_id is None or not _signal(process_id, number):
+            return
+        deadline = time.monotonic() + _STOP_GRACE_S
+        while time.monotonic() < deadline and run.process_id is not None:
+            await asyncio.sleep(0.1)
+
+
+def _signal(process_id: int, number: int) -> bool:
+    try:
+        os.killpg(process_id, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _last_error(path: Path, status: int) -> str:
+    """The last exception's text, as Glue shows it."""
+    lines = path.read_text(errors="replace").splitlines()
+    start = max((place for place, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")), default=-1)
+    if start >= 0:
+        found = [line for line in lines[start + 1 :] if _ERROR_LINE.match(line)]
+        if found:
+            return found[0]
+    if status < 0:
+        return f"Job's process was ended by signal {-status}"
+    last = next((line for line in reversed(lines) if line.strip() and "WARN" not in line), "")
+    return last or f"SystemExit: {status}"
