@@ -27,7 +27,9 @@ class Usage:
 @cache
 def read_prices() -> Mapping[str, Decimal]:
     """The price list, numbers only."""
-    content = json.loads(files("lake_airflow").joinpath("prices.json").read_text(), parse_float=Decimal, parse_int=Decimal)
+    content = json.loads(
+        files("lake_airflow").joinpath("prices.json").read_text(), parse_float=Decimal, parse_int=Decimal
+    )
     return {name: value for name, value in content.items() if isinstance(value, Decimal)}
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
+
 from include.dynamo_lake.coverage import FullExport, PlanItem, item_id
 from include.dynamo_lake.errors import ChangeFileError
 from include.dynamo_lake.manifests import ExportFile, SourceExport, export_prefix, parse_export_files
-
 from lake_airflow.aws import error_code
 from lake_airflow.lake_state import read_object
 
@@ -45,7 +45,9 @@ def find_attempts(
     )
 
 
-def has_export(s3: S3Client, dynamodb: DynamoDBClient, bucket: str, source: str, item: PlanItem, table_arn: str) -> bool:
+def has_export(
+    s3: S3Client, dynamodb: DynamoDBClient, bucket: str, source: str, item: PlanItem, table_arn: str
+) -> bool:
     """Whether an item's export is finished or under way."""
     attempts = find_attempts(s3, dynamodb, bucket, export_prefix(source, item), table_arn)
     return any(attempt.state in {"finished", "running"} for attempt in attempts)
@@ -131,10 +133,14 @@ def failure_of(description: Mapping[str, Any]) -> str:
 def _read_checked(s3: S3Client, bucket: str, stem: str) -> bytes:
     stored, checksum = read_object(s3, bucket, f"{stem}.json"), read_object(s3, bucket, f"{stem}.md5")
     if stored is None or checksum is None:
-        raise ChangeFileError(f"s3://{bucket}/{stem}.{'json' if stored is None else 'md5'} is missing: the export is not whole")
+        raise ChangeFileError(
+            f"s3://{bucket}/{stem}.{'json' if stored is None else 'md5'} is missing: the export is not whole"
+        )
     digest = hashlib.md5(stored.body, usedforsecurity=False)
     if checksum.body.strip() not in {base64.b64encode(digest.digest()), digest.hexdigest().encode()}:
-        raise ChangeFileError(f"s3://{bucket}/{stem}.json does not match its checksum {stem}.md5: it was changed after the export")
+        raise ChangeFileError(
+            f"s3://{bucket}/{stem}.json does not match its checksum {stem}.md5: it was changed after the export"
+        )
     return stored.body
 
 
@@ -146,5 +152,7 @@ def _list_sizes(s3: S3Client, bucket: str, prefix: str) -> Iterator[tuple[str, i
 
 def _with_size(file: ExportFile, bucket: str, sizes: Mapping[str, int]) -> ExportFile:
     if file.key not in sizes:
-        raise ChangeFileError(f"s3://{bucket}/{file.key} is missing, the export's manifest names it: restore that object")
+        raise ChangeFileError(
+            f"s3://{bucket}/{file.key} is missing, the export's manifest names it: restore that object"
+        )
     return replace(file, bytes=sizes[file.key])

@@ -31,7 +31,9 @@ _WINDOW_LABEL = "{{ task.source }} {{ task.item.get('at') or task.item['start'] 
 def range_params() -> dict[str, Param]:
     """Params of a manual range: both or neither."""
     return {
-        "start": _instant_param("Start", "First instant of the range to run again. Leave both empty to take what is due."),
+        "start": _instant_param(
+            "Start", "First instant of the range to run again. Leave both empty to take what is due."
+        ),
         "end": _instant_param("End", "First instant after the range; not in the future."),
     }
 
@@ -72,9 +74,9 @@ class FlowBuilder:
                 waits.append(self._crawl_sensor(f"wait_crawl_{role}", crawl))
                 planned >> crawl >> waits[-1]
             export = self._export(planned)
-            contract = task(task_id="check_contract", doc_md=TASKS["check_contract"], trigger_rule=TriggerRule.NONE_FAILED)(
-                check_contract
-            )(pipeline=self.lake.pipeline.name)
+            contract = task(
+                task_id="check_contract", doc_md=TASKS["check_contract"], trigger_rule=TriggerRule.NONE_FAILED
+            )(check_contract)(pipeline=self.lake.pipeline.name)
             [*waits, export] >> contract
         return contract, tuple(crawls)
 
@@ -125,13 +127,15 @@ class FlowBuilder:
 
     def _publish(self, source_crawls: tuple[str, ...], checks: tuple[str, ...]) -> tuple[Any, Any]:
         pipeline = self.lake.pipeline.name
-        go_on = {"trigger_rule": TriggerRule.NONE_FAILED}
+        go_on = TriggerRule.NONE_FAILED
         with TaskGroup("publish", tooltip=GROUPS["publish"]):
             snapshot = PublishOperator(task_id="snapshot", doc_md=TASKS["snapshot"], pipeline=pipeline)
-            finished = task(task_id="finish", doc_md=TASKS["finish"], **go_on)(finish)(pipeline=pipeline)
+            finished = task(task_id="finish", doc_md=TASKS["finish"], trigger_rule=go_on)(finish)(pipeline=pipeline)
             crawl = self._output_crawl()
             wait = self._crawl_sensor("wait_crawl_output", crawl)
-            pointer = task(task_id="assert_pointer", doc_md=TASKS["assert_pointer"], **go_on)(assert_pointer)(pipeline=pipeline)
+            pointer = task(task_id="assert_pointer", doc_md=TASKS["assert_pointer"], trigger_rule=go_on)(
+                assert_pointer
+            )(pipeline=pipeline)
             told = AnnounceOperator(
                 task_id="announce",
                 doc_md=TASKS["announce"],

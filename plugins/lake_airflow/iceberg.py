@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+
 from include.dynamo_lake.errors import TransientError
 from include.dynamo_lake.names import SUMMARY_DAYS, SUMMARY_DERIVED_THROUGH, SUMMARY_RUN
-
 from lake_airflow.aws import error_code
 from lake_airflow.lake_state import read_object
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from include.dynamo_lake import errors as domain_errors
 from include.dynamo_lake.errors import LakeError, TerminalError
-
 from lake_airflow.errors import MergeFailedError, MergeRefusedError
 
 if TYPE_CHECKING:
@@ -31,12 +30,18 @@ _ENDINGS: dict[str, tuple[type[LakeError], str]] = {
 }
 
 
-def find_batch_run(glue: GlueClient, job_name: str, batch_id: str, not_before: datetime | None) -> Mapping[str, Any] | None:
+def find_batch_run(
+    glue: GlueClient, job_name: str, batch_id: str, not_before: datetime | None
+) -> Mapping[str, Any] | None:
     """Find the run that counts for a batch, in any state: one that succeeded, else one under way, else the newest.
 
     ``not_before``: no run of the batch is older (AWS's clock), so that the search of the history, newest first, can end there.
     """
-    runs = [run for run in _runs_since(glue, job_name, not_before) if run.get("Arguments", {}).get(BATCH_ARGUMENT) == batch_id]
+    runs = [
+        run
+        for run in _runs_since(glue, job_name, not_before)
+        if run.get("Arguments", {}).get(BATCH_ARGUMENT) == batch_id
+    ]
     return _first(runs, (SUCCEEDED,)) or _first(runs, UNDER_WAY) or (runs[0] if runs else None)
 
 

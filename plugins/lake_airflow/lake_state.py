@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
+
 from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
-
 from lake_airflow.aws import error_code
 from lake_airflow.errors import StateConflictError
 
@@ -45,7 +45,9 @@ class Published:
     def from_json(text: str | bytes) -> Published:
         value: dict[str, Any] = json.loads(text)
         if value.pop("version", None) != 1:
-            raise TerminalError(f"{PUBLISHED_KEY} has a version that this code does not read: deploy the code that wrote it")
+            raise TerminalError(
+                f"{PUBLISHED_KEY} has a version that this code does not read: deploy the code that wrote it"
+            )
         return Published(**value)
 
 

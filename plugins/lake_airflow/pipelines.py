@@ -7,7 +7,6 @@ from functools import cached_property
 
 from include.dynamo_lake.declaration import Pipeline, Source, read_declaration
 from include.dynamo_lake.names import PipelineNames, mirror_table
-
 from lake_airflow.aws import Clients
 from lake_airflow.publishing import ReadersTable
 from lake_airflow.settings import PipelineSettings, read_settings

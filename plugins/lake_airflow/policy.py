@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
-from include.dynamo_lake.declaration import Pipeline
 
+from include.dynamo_lake.declaration import Pipeline
 from lake_airflow.settings import CommonSettings
 
 # Airflow needs one; with catchup off it starts no run, and backfills may reach back to it.

@@ -104,7 +104,11 @@ def _build_table_input(
     moved = {"table_type": "ICEBERG", METADATA_LOCATION: record.metadata_location}
     if entry and (previous := entry.get("Parameters", {}).get(METADATA_LOCATION)):
         moved["previous_metadata_location"] = previous
-    storage = {**kept.get("StorageDescriptor", {}), "Location": metadata.table_location, "Columns": metadata.glue_columns}
+    storage = {
+        **kept.get("StorageDescriptor", {}),
+        "Location": metadata.table_location,
+        "Columns": metadata.glue_columns,
+    }
     return {
         **kept,
         "Name": readers.table,

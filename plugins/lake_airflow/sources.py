@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from include.dynamo_lake.windows import floor_second
 
+from include.dynamo_lake.windows import floor_second
 from lake_airflow.aws import error_code, present_of
 from lake_airflow.errors import SourceError
 from lake_airflow.pipelines import Lake
@@ -76,4 +76,8 @@ def _read_state(lake: Lake, source_id: str) -> SourceState:
 
 def _ceil_second(instant: datetime) -> datetime:
     floored = floor_second(instant)
-    return floored if floored == instant.astimezone(UTC) else floor_second(datetime.fromtimestamp(instant.timestamp() + 1, UTC))
+    return (
+        floored
+        if floored == instant.astimezone(UTC)
+        else floor_second(datetime.fromtimestamp(instant.timestamp() + 1, UTC))
+    )

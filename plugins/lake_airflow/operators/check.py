@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
 
 from lake_airflow.aws import Clients
 from lake_airflow.checking import build_check_query
@@ -73,7 +74,7 @@ class AthenaCheckOperator(BaseOperator):
         )
         self.query_id = answer["QueryExecutionId"]
         QueryLink.push(context, self.clients.athena.meta.region_name, query_id=self.query_id)
-        self._wait(self.query_id, time.time() + self.ceiling.total_seconds())
+        raise self._until_ended(self.query_id, time.time() + self.ceiling.total_seconds())
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> int:
         self.query_id = str(event["query_id"])
@@ -86,7 +87,7 @@ class AthenaCheckOperator(BaseOperator):
             reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
             raise QueryFailedError(f"Check {self.check}: query {self.query_id} ended as {state}: {reason}")
         if event["status"] == ENDED:
-            self._wait(self.query_id, event["deadline"])
+            raise self._until_ended(self.query_id, event["deadline"])
         self.on_kill()
         raise DeadlineError(
             f"Check {self.check}: query {self.query_id} is still {state} after {self.ceiling} ({event['message']}) and was stopped"
@@ -102,14 +103,16 @@ class AthenaCheckOperator(BaseOperator):
         header, *rows = [[cell.get("VarCharValue") for cell in row["Data"]] for row in results["ResultSet"]["Rows"]]
         if not rows:
             return
-        offenders = "\n".join("  " + ", ".join(f"{name}={value}" for name, value in zip(header, row, strict=True)) for row in rows)
+        offenders = "\n".join(
+            "  " + ", ".join(f"{name}={value}" for name, value in zip(header, row, strict=True)) for row in rows
+        )
         raise VerificationError(
             f"Check {self.check} found rows that should not be, the first {len(rows)}:\n{offenders}\n"
             "Readers keep the previous snapshot. Mend the items in DynamoDB (the next run checks them again), or the declaration"
         )
 
-    def _wait(self, query_id: str, deadline: float) -> NoReturn:
+    def _until_ended(self, query_id: str, deadline: float) -> TaskDeferred:
         trigger = QueryEndedTrigger(
             query_id=query_id, deadline=deadline, waiter_delay=self.poll_s, aws_conn_id=self.aws_conn_id
         )
-        self.defer(trigger=trigger, method_name="execute_complete")
+        return TaskDeferred(trigger=trigger, method_name="execute_complete")

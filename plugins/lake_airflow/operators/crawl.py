@@ -44,7 +44,9 @@ class CrawlOperator(BaseOperator):
     def execute(self, context: Any) -> str:
         answer = self.clients.glue.get_crawler(Name=self.crawler_name)
         if self.policy == "daily" and crawled_on_day_of(answer["Crawler"], present_of(answer)):
-            raise AirflowSkipException(f"Crawler {self.crawler_name} has run today, and the declaration says crawl.policy = daily")
+            raise AirflowSkipException(
+                f"Crawler {self.crawler_name} has run today, and the declaration says crawl.policy = daily"
+            )
         self.start()
         CrawlerLink.push(context, self.clients.glue.meta.region_name, crawler_name=self.crawler_name)
         return self.crawler_name
@@ -130,4 +132,8 @@ def crawled_on_day_of(crawler: Mapping[str, Any], now: datetime) -> bool:
     """Whether the crawler's last crawl succeeded on the UTC day of ``now``."""
     last = crawler.get("LastCrawl", {})
     started: datetime | None = last.get("StartTime")
-    return last.get("Status") == "SUCCEEDED" and started is not None and started.astimezone(now.tzinfo).date() == now.date()
+    return (
+        last.get("Status") == "SUCCEEDED"
+        and started is not None
+        and started.astimezone(now.tzinfo).date() == now.date()
+    )

@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError
+
 from include.dynamo_lake.coverage import PlanItem, item_from_json
 from include.dynamo_lake.manifests import export_prefix
 from include.dynamo_lake.windows import format_instant
-
 from lake_airflow.aws import Clients, error_code, error_message
 from lake_airflow.errors import DeadlineError, ExportFailedError, ExportRefusedError
 from lake_airflow.exports import Attempt, build_export_request, failure_of, find_attempts
@@ -92,7 +93,7 @@ class DynamoDBExportOperator(BaseOperator):
         if usable.state == "finished":
             self.log.info("Reusing the finished export %s", usable.export_arn)
             return self._result(usable.export_arn)
-        self.defer(trigger=self._trigger(usable.export_arn, deadline), method_name="execute_complete")
+        raise self._until_ended(usable.export_arn, deadline)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
         export_arn = event["export_arn"]
@@ -102,7 +103,7 @@ class DynamoDBExportOperator(BaseOperator):
         if description["ExportStatus"] == "FAILED":
             raise ExportFailedError(f"The export of {self._named} failed: {failure_of(description)} ({export_arn})")
         if event["status"] == ENDED:
-            self.defer(trigger=self._trigger(export_arn, event["deadline"]), method_name="execute_complete")
+            raise self._until_ended(export_arn, event["deadline"])
         raise DeadlineError(
             f"The export of {self._named} did not end within {self.ceiling} ({event['message']}): {export_arn}. It cannot be "
             "cancelled and goes on; the next try or run takes it up where it is"
@@ -133,12 +134,14 @@ class DynamoDBExportOperator(BaseOperator):
                 f"waits {self.ceiling} at most: look whether point-in-time recovery was switched off"
             )
         self.log.info("Table %s can restore up to %s; looking again in %d s", table, format_instant(latest), pause_s)
-        self.defer(trigger=PauseTrigger(until=time.time() + pause_s, deadline=deadline), method_name="execute")
+        raise TaskDeferred(trigger=PauseTrigger(until=time.time() + pause_s, deadline=deadline), method_name="execute")
 
     def _start(self, failed_attempts: int) -> Attempt:
         """Start the next attempt; its token finds the same attempt again after a lost answer."""
         for failed in range(failed_attempts, failed_attempts + MAX_FAILED_ATTEMPTS):
-            request = build_export_request(self.bucket, self.prefix, self.table_arn, self.plan_item, self.key_arn, failed)
+            request = build_export_request(
+                self.bucket, self.prefix, self.table_arn, self.plan_item, self.key_arn, failed
+            )
             answer = self._call(lambda request=request: self.clients.dynamodb.export_table_to_point_in_time(**request))
             description = answer["ExportDescription"]
             if description["ExportStatus"] != "FAILED":
@@ -159,10 +162,16 @@ class DynamoDBExportOperator(BaseOperator):
                 raise ExportRefusedError(f"{self._named}: {code}: {message}. Remedy: {_REMEDIES[code]}") from error
             raise
 
-    def _trigger(self, export_arn: str, deadline: float) -> ExportEndedTrigger:
-        return ExportEndedTrigger(
+    def _until_ended(self, export_arn: str, deadline: float) -> TaskDeferred:
+        trigger = ExportEndedTrigger(
             export_arn=export_arn, deadline=deadline, waiter_delay=self.poll_s, aws_conn_id=self.aws_conn_id
         )
+        return TaskDeferred(trigger=trigger, method_name="execute_complete")
 
     def _result(self, export_arn: str) -> dict[str, Any]:
-        return {"source": self.source, "item": self.item, "export_arn": export_arn, "prefix": f"s3://{self.bucket}/{self.prefix}"}
+        return {
+            "source": self.source,
+            "item": self.item,
+            "export_arn": export_arn,
+            "prefix": f"s3://{self.bucket}/{self.prefix}",
+        }

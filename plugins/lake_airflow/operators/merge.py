@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError
 
 from lake_airflow.aws import Clients, error_code
@@ -34,7 +35,7 @@ class GlueBatchOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("job_name", "batch_id", "arguments", "batch_since")
-    template_fields_renderers = {"arguments": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"arguments": "json"}
     operator_extra_links = (JobRunLink(),)
 
     def __init__(
@@ -74,7 +75,7 @@ class GlueBatchOperator(BaseOperator):
         JobRunLink.push(context, region, job_name=self.job_name, run_id=self.run_id)
         if run is not None and run["JobRunState"] == SUCCEEDED:
             return self.run_id
-        self._wait(self.run_id, time.time() + self._run_ceiling().total_seconds())
+        raise self._until_ended(self.run_id, time.time() + self._run_ceiling().total_seconds())
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> str:
         self.run_id = str(event["run_id"])
@@ -85,7 +86,7 @@ class GlueBatchOperator(BaseOperator):
         if state not in {STOPPING, *UNDER_WAY}:
             raise error_of(self.job_name, run)
         if event["status"] == ENDED:
-            self._wait(self.run_id, event["deadline"])
+            raise self._until_ended(self.run_id, event["deadline"])
         self.on_kill()
         raise DeadlineError(
             f"Run {self.run_id} of job {self.job_name} is still {state} at its ceiling ({event['message']}) and was stopped: "
@@ -109,9 +110,9 @@ class GlueBatchOperator(BaseOperator):
         except ClientError as error:
             if error_code(error) != "ConcurrentRunsExceededException":
                 raise
-        self._wait_for_slot(event["deadline"] if event else time.time() + self.slot_ceiling.total_seconds())
+        raise self._until_slot_free(event["deadline"] if event else time.time() + self.slot_ceiling.total_seconds())
 
-    def _wait_for_slot(self, deadline: float) -> NoReturn:
+    def _until_slot_free(self, deadline: float) -> TaskDeferred:
         if time.time() >= deadline:
             raise DeadlineError(
                 f"Job {self.job_name} was taken by other runs for {self.slot_ceiling}: look which runs those are in Glue's "
@@ -121,9 +122,9 @@ class GlueBatchOperator(BaseOperator):
         trigger = JobSlotTrigger(
             job_name=self.job_name, deadline=deadline, waiter_delay=self.poll_s, aws_conn_id=self.aws_conn_id
         )
-        self.defer(trigger=trigger, method_name="execute")
+        return TaskDeferred(trigger=trigger, method_name="execute")
 
-    def _wait(self, run_id: str, deadline: float) -> NoReturn:
+    def _until_ended(self, run_id: str, deadline: float) -> TaskDeferred:
         trigger = JobRunEndedTrigger(
             job_name=self.job_name,
             run_id=run_id,
@@ -131,7 +132,7 @@ class GlueBatchOperator(BaseOperator):
             waiter_delay=self.poll_s,
             aws_conn_id=self.aws_conn_id,
         )
-        self.defer(trigger=trigger, method_name="execute_complete")
+        return TaskDeferred(trigger=trigger, method_name="execute_complete")
 
     def _run_ceiling(self) -> timedelta:
         job = self.clients.glue.get_job(JobName=self.job_name)["Job"]

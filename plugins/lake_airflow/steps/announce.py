@@ -1,4 +1,4 @@
-"""Announce: what this run did, as the extra of an asset event and as a file beside the run report."""
+"""Announce: what this run did, as the extra of an asset event and as a file beside the batch manifest."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowSkipException
+
 from include.dynamo_lake.manifests import BatchManifest
-from include.dynamo_lake.names import report_key
+from include.dynamo_lake.names import manifest_key, report_key
 from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.windows import format_instant, parse_instant
-
 from lake_airflow.aws import present_of
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.exports import read_billed_bytes
@@ -24,6 +24,11 @@ from lake_airflow.steps.batch import read_manifest
 from lake_airflow.xcoms import FINISH, GLUE_JOB, read_batch, read_plan, read_result
 
 log = logging.getLogger(__name__)
+
+
+def event_key(batch_id: str) -> str:
+    """Where the announced event of a batch is kept in the pipeline's bucket."""
+    return manifest_key(batch_id).replace("manifest.json", "event.json")
 
 
 def build_asset(lake: Lake) -> Asset:
@@ -80,10 +85,10 @@ def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None
 
 def _keep(lake: Lake, batch_id: str, extra: Mapping[str, Any], context: Mapping[str, Any]) -> None:
     """Airflow's database may be new tomorrow: the event stays readable in the bucket."""
-    key = report_key(batch_id).replace("report.json", "event.json")
+    key = event_key(batch_id)
     body = json.dumps(extra, indent=1).encode()
     lake.clients.s3.put_object(Bucket=lake.bucket, Key=key, Body=body, ContentType="application/json")
-    ReportLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, report_key=key.rpartition("/")[0] + "/")
+    ReportLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, report_key=key)
 
 
 def _read_report_if_any(lake: Lake, batch_id: str) -> RunReport | None:

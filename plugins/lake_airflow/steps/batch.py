@@ -10,7 +10,6 @@ from include.dynamo_lake.coverage import FullExport, PlanItem, item_from_json
 from include.dynamo_lake.manifests import Action, BatchManifest, InboxFile, SourceExport, export_prefix, with_batch_id
 from include.dynamo_lake.names import INBOX_PREFIX, manifest_key
 from include.dynamo_lake.windows import Window, parse_instant
-
 from lake_airflow.errors import ExportFailedError
 from lake_airflow.exports import find_attempts, read_source_export
 from lake_airflow.iceberg import newest_mark, read_head
@@ -33,7 +32,9 @@ def build_batch(pipeline: str, action: Action = "merge", **context: Any) -> str:
     lake, plan = read_lake(pipeline), read_plan(context)
     manifest = build_manifest(lake, plan, action, dag_id=context["dag"].dag_id, run_id=context["run_id"])
     key = manifest_key(manifest.batch_id)
-    lake.clients.s3.put_object(Bucket=lake.bucket, Key=key, Body=manifest.to_json().encode(), ContentType="application/json")
+    lake.clients.s3.put_object(
+        Bucket=lake.bucket, Key=key, Body=manifest.to_json().encode(), ContentType="application/json"
+    )
     reason = reason_to_merge(lake, manifest)
     batch = {
         "batch_id": manifest.batch_id,
@@ -75,7 +76,11 @@ def _reason_left_over(lake: Lake) -> str | None:
         if head is not None and newest_mark(head) > derived:
             return f"table {mirror} holds merge {newest_mark(head)}, the target only up to {derived}"
     published = read_published(s3, lake.bucket)
-    if target is not None and target.head_id is not None and (published is None or published.snapshot_id != target.head_id):
+    if (
+        target is not None
+        and target.head_id is not None
+        and (published is None or published.snapshot_id != target.head_id)
+    ):
         return f"snapshot {target.head_id} is not published"
     return None
 
@@ -107,7 +112,9 @@ def _read_export(lake: Lake, source: str, item: PlanItem) -> SourceExport:
     attempts = find_attempts(s3, lake.clients.dynamodb, lake.bucket, prefix, lake.table_arn(source))
     finished = next((one for one in attempts if one.state == "finished"), None)
     if finished is None:
-        raise ExportFailedError(f"No finished export of {item} of source {source} below s3://{lake.bucket}/{prefix}: clear export")
+        raise ExportFailedError(
+            f"No finished export of {item} of source {source} below s3://{lake.bucket}/{prefix}: clear export"
+        )
     return read_source_export(s3, lake.bucket, source, item, finished.export_arn)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from include.dynamo_lake.declaration import Attribute, Pipeline, Source
 from include.dynamo_lake.errors import ContractError
-
 from lake_airflow.iceberg import read_table
 from lake_airflow.pipelines import Lake, read_lake
 
@@ -95,4 +94,3 @@ def _attributes(pipeline: Pipeline, source: Source) -> Iterator[tuple[Attribute,
 def _matches(crawled: str, tags: frozenset[str]) -> bool:
     base = crawled.partition("(")[0].partition("<")[0].lower()
     return any(base in _CRAWLED_BY_TAG.get(tag, set()) for tag in tags)
-

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
+
 from include.dynamo_lake.coverage import finish as finish_coverage
 from include.dynamo_lake.manifests import InboxFile
 from include.dynamo_lake.names import APPLIED_PREFIX, INBOX_PREFIX
 from include.dynamo_lake.windows import format_instant
-
 from lake_airflow.aws import error_code, present_of
 from lake_airflow.lake_state import commit_coverage
 from lake_airflow.pipelines import Lake, read_lake
@@ -32,7 +32,11 @@ def finish(pipeline: str, **context: Any) -> dict[str, Any]:
     )
     covered = coverage.covered_through
     log.info("Covered through %s; %d items remain planned", covered and format_instant(covered), len(coverage.plan))
-    return {"covered_through": format_instant(covered) if covered else None, "planned": len(coverage.plan), "moved": moved}
+    return {
+        "covered_through": format_instant(covered) if covered else None,
+        "planned": len(coverage.plan),
+        "moved": moved,
+    }
 
 
 def move_applied(lake: Lake, files: Iterable[InboxFile]) -> int:
@@ -41,7 +45,9 @@ def move_applied(lake: Lake, files: Iterable[InboxFile]) -> int:
     for file in files:
         applied = APPLIED_PREFIX + file.key.removeprefix(INBOX_PREFIX)
         try:
-            lake.clients.s3.copy_object(Bucket=lake.bucket, Key=applied, CopySource={"Bucket": lake.bucket, "Key": file.key})
+            lake.clients.s3.copy_object(
+                Bucket=lake.bucket, Key=applied, CopySource={"Bucket": lake.bucket, "Key": file.key}
+            )
         except ClientError as error:
             if error_code(error) in {"NoSuchKey", "404"}:
                 continue

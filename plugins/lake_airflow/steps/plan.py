@@ -21,7 +21,6 @@ from include.dynamo_lake.coverage import (
 )
 from include.dynamo_lake.errors import PlanError
 from include.dynamo_lake.windows import Window, floor_second, format_instant, parse_instant
-
 from lake_airflow.exports import has_export
 from lake_airflow.lake_state import commit_coverage
 from lake_airflow.pipelines import Lake, read_lake
@@ -67,7 +66,9 @@ def build_request(dag_run: Any, params: Mapping[str, Any]) -> Request:
     start, end = (_read_param(name, params.get(name)) for name in ("start", "end"))
     if (start is None) != (end is None):
         given, missing = ("start", "end") if end is None else ("end", "start")
-        raise PlanError(f"Only {given} is given: a manual range needs {missing} too; leave both empty to take what is due")
+        raise PlanError(
+            f"Only {given} is given: a manual range needs {missing} too; leave both empty to take what is due"
+        )
     if start is not None and end is not None:
         return Request(range=(start, end))
     kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
@@ -106,7 +107,9 @@ def _apply_rules(
         until = request.until or min(state.latest for state in states)
         decision = plan_through(coverage, min(until, now), bootstrap_dag=lake.bootstrap_dag)
     earliest = {state.source: state.earliest for state in states}
-    require_no_gap(coverage, earliest, lambda source, item: _has_export(lake, source, item), bootstrap_dag=lake.bootstrap_dag)
+    require_no_gap(
+        coverage, earliest, lambda source, item: _has_export(lake, source, item), bootstrap_dag=lake.bootstrap_dag
+    )
     return decision
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.windows import format_instant
-
 from lake_airflow.aws import present_of
 from lake_airflow.iceberg import read_metadata
 from lake_airflow.lake_state import Published

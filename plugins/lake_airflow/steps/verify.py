@@ -10,7 +10,6 @@ from include.dynamo_lake.declaration import Checks
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.names import report_key
 from include.dynamo_lake.reports import RunReport
-
 from lake_airflow.errors import VerificationError
 from lake_airflow.lake_state import read_object
 from lake_airflow.pipelines import Lake, read_lake

@@ -10,7 +10,9 @@ class QueryEndedTrigger(DeadlineTrigger):
 
     service = "athena"
 
-    def __init__(self, *, query_id: str, deadline: float, waiter_delay: int, aws_conn_id: str | None = "aws_default") -> None:
+    def __init__(
+        self, *, query_id: str, deadline: float, waiter_delay: int, aws_conn_id: str | None = "aws_default"
+    ) -> None:
         super().__init__(
             deadline=deadline,
             serialized_fields={"query_id": query_id},
@@ -26,6 +28,6 @@ class QueryEndedTrigger(DeadlineTrigger):
         self.query_id = query_id
 
     async def on_kill(self) -> None:
-        async with await self.hook().get_async_conn() as client:
+        async with await self.hook().get_async_conn() as client:  # type: ignore[no-untyped-call]
             await client.stop_query_execution(QueryExecutionId=self.query_id)
         self.log.info("Asked Athena to stop query %s: its task was killed", self.query_id)

@@ -59,4 +59,5 @@ class DeadlineTrigger(AwsBaseWaiterTrigger):  # type: ignore[misc]
                     outcome = event.payload
         except TimeoutError:
             self.log.warning("%s: the deadline has passed", self)
-        yield TriggerEvent({**outcome, "deadline": self.deadline, self.return_key: self.return_value})
+        told = {**outcome, "deadline": self.deadline, self.return_key: self.return_value}
+        yield TriggerEvent(told)  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ class PauseTrigger(BaseTrigger):  # type: ignore[misc]
     """Sleep until an instant (epoch seconds), and hand on the deadline of the wait that it is part of."""
 
     def __init__(self, *, until: float, deadline: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.until = until
         self.deadline = deadline
 
@@ -28,7 +28,7 @@ class PauseTrigger(BaseTrigger):  # type: ignore[misc]
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         await asyncio.sleep(max(0.0, self.until - time.time()))
-        yield TriggerEvent({"deadline": self.deadline})
+        yield TriggerEvent({"deadline": self.deadline})  # type: ignore[no-untyped-call]
 
 
 class ExportEndedTrigger(DeadlineTrigger):
@@ -36,7 +36,9 @@ class ExportEndedTrigger(DeadlineTrigger):
 
     service = "dynamodb"
 
-    def __init__(self, *, export_arn: str, deadline: float, waiter_delay: int, aws_conn_id: str | None = "aws_default") -> None:
+    def __init__(
+        self, *, export_arn: str, deadline: float, waiter_delay: int, aws_conn_id: str | None = "aws_default"
+    ) -> None:
         super().__init__(
             deadline=deadline,
             serialized_fields={"export_arn": export_arn},

@@ -29,7 +29,7 @@ class JobRunEndedTrigger(DeadlineTrigger):
         self.run_id = run_id
 
     async def on_kill(self) -> None:
-        async with await self.hook().get_async_conn() as client:
+        async with await self.hook().get_async_conn() as client:  # type: ignore[no-untyped-call]
             await client.batch_stop_job_run(JobName=self.job_name, JobRunIds=[self.run_id])
         self.log.info("Asked Glue to stop run %s of job %s: its task was killed", self.run_id, self.job_name)
 
@@ -39,7 +39,9 @@ class JobSlotTrigger(DeadlineTrigger):
 
     service = "glue"
 
-    def __init__(self, *, job_name: str, deadline: float, waiter_delay: int, aws_conn_id: str | None = "aws_default") -> None:
+    def __init__(
+        self, *, job_name: str, deadline: float, waiter_delay: int, aws_conn_id: str | None = "aws_default"
+    ) -> None:
         super().__init__(
             deadline=deadline,
             serialized_fields={"job_name": job_name},
