@@ -164,3 +164,57 @@ def _move_deadlines(campaign: Item, now: datetime) -> Item:
 
 def _iso(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class LiveTraffic:
+    """An endless flow of single writes on what the tables hold: users join, progress, shrink and leave, deadlines move."""
+
+    def __init__(self, users: Iterable[Item], campaigns: Iterable[Item], seed: int | None = None) -> None:
+        """``users`` and ``campaigns`` are the present items; without ``seed`` every flow is another one."""
+        self._users = {(user["userID"]["S"], user["campaignID"]["S"]): user for user in users}
+        self._campaigns = list(campaigns)
+        self._chance = random.Random(seed)
+
+    def build_writes(self, count: int, now: datetime) -> Changes:
+        """The next ``count`` writes as of ``now``, one for each key at most."""
+        puts: dict[str, list[Item]] = {USERS_TABLE: [], CAMPAIGNS_TABLE: []}
+        deletes: dict[str, list[Item]] = {USERS_TABLE: []}
+        touched = self._chance.sample(sorted(self._users), min(count, len(self._users)))
+        for key in touched:
+            match self._chance.choices(("progress", "join", "shrink", "leave", "deadline"), (60, 20, 8, 8, 4))[0]:
+                case "progress":
+                    puts[USERS_TABLE].append(self._keep(_advance(self._users[key], self._chance, now)))
+                case "join":
+                    puts[USERS_TABLE].append(self._keep(self._join(now)))
+                case "shrink":
+                    puts[USERS_TABLE].append(self._keep(_shrink(self._users[key])))
+                case "leave":
+                    left = self._users.pop(key)
+                    deletes[USERS_TABLE].append({name: left[name] for name in ("userID", "campaignID")})
+                case _:
+                    puts[CAMPAIGNS_TABLE] = [_move_deadlines(self._chance.choice(self._campaigns), now)]
+        return Changes(puts, deletes, (f"{len(touched)} writes",))
+
+    def _keep(self, user: Item) -> Item:
+        self._users[user["userID"]["S"], user["campaignID"]["S"]] = user
+        return user
+
+    def _join(self, now: datetime) -> Item:
+        """A user of a number that nobody had, who has just enrolled."""
+        joined = _progress(self._chance.randrange(10_000_000), 0, self._chance, now)
+        campaign = self._chance.choice(self._campaigns)["campaignID"]
+        return joined | {"campaignID": campaign, "createdAt": {"S": _iso(now)}, "updatedAt": {"S": _iso(now)}}
+
+
+def read_items(dynamodb: Any, table: str) -> Iterator[Item]:
+    """All present items of a table."""
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+        yield from page["Items"]
+
+
+def write_changes(dynamodb: Any, changes: Changes) -> None:
+    """Write one set of changes: the puts first, then the deletes."""
+    for table, items in changes.puts.items():
+        write_items(dynamodb, table, items)
+    for table, keys in changes.deletes.items():
+        delete_items(dynamodb, table, keys)

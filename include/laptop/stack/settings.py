@@ -1,0 +1,64 @@
+"""Airflow's settings for a stack on one small machine, the same with and without containers."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+from dataclasses import dataclass, field
+
+# What the containers of docker-compose.yaml set too; a test compares the two.
+STACK_SETTINGS = {
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    # Two cores: a handful of waiting tasks beside one that works.
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    # No sign-in: the API server listens on this machine alone, and a stranger should see the pipeline, not a password.
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+    # The default asks the machine's name server, which a laptop may not reach.
+    "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+    "AIRFLOW__API__WORKERS": "1",
+    "AIRFLOW__API__INSTANCE_NAME": "Lake on a laptop",
+    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+    "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "600",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "2",
+    "AIRFLOW__SCHEDULER__POOL_METRICS_INTERVAL": "60",
+    "AIRFLOW__TRIGGERER__CAPACITY": "50",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+}
+
+
+@dataclass(frozen=True)
+class StackSecrets:
+    """Keys that the parts share, made anew for every start; kept in the parts' environments alone."""
+
+    fernet_key: str = field(default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    api_key: str = field(default_factory=lambda: secrets.token_hex(32))
+    jwt_secret: str = field(default_factory=lambda: secrets.token_hex(32))
+    database_password: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "AIRFLOW__CORE__FERNET_KEY": self.fernet_key,
+            "AIRFLOW__API__SECRET_KEY": self.api_key,
+            "AIRFLOW__API_AUTH__JWT_SECRET": self.jwt_secret,
+        }
+
+
+def api_settings(port: int) -> dict[str, str]:
+    """Where the API server listens, and where tasks find it: both follow the port."""
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+    }
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
