@@ -11,8 +11,9 @@ LOCAL_AWS := .local/envs/aws/bin/python
 ITEMS ?= 5000
 DAG ?= campaign_hourly
 ADVANCE ?= 3600
+TRAFFIC ?= 1
 
-.PHONY: help setup run test test-fast test-deep lint local-aws dag clock
+.PHONY: help setup run test test-fast test-deep lint local-aws dag clock up down screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +34,15 @@ dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, S
 clock: setup ## move the running local AWS's clock forward (ADVANCE=3600, seconds)
 	@$(AIRFLOW) -m include.laptop.clock --advance $(ADVANCE)
 
+up: setup ## Airflow's UI and scheduler on local AWS, in the background, with a past and live writes (TRAFFIC=0 for none)
+	@$(AIRFLOW) -m include.laptop.stack up --traffic $(TRAFFIC)
+
+down: setup ## end what `make up` started
+	@$(AIRFLOW) -m include.laptop.stack down
+
+screenshots: setup ## pictures of the running stack in a real browser, into docs/images
+	@$(AIRFLOW) -m include.laptop.stack.browser screenshots
+
 test: setup ## all tests but the long ones (8 minutes at most)
 	@$(AIRFLOW) -m include.laptop.tests test
 
@@ -45,6 +55,6 @@ test-deep: setup ## the long tests
 lint: setup ## ruff, mypy, import-linter
 	@$(AIRFLOW) -m ruff check .
 	@$(AIRFLOW) -m ruff format --check .
-	@$(AIRFLOW) -m mypy include/dynamo_lake include/deploy include/laptop plugins dags glue_scripts
+	@$(AIRFLOW) -m mypy include/dynamo_lake include/stream_capture include/deploy include/laptop plugins dags glue_scripts
 	@$(LOCAL_AWS) -m mypy include/local_aws
 	@.local/envs/airflow/bin/lint-imports

@@ -1,4 +1,4 @@
-"""Build what Glue runs: the entry script and one library zip, named by their content."""
+"""Build what Glue and Lambda run: the entry script and one zip for each, named by their content."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from include.dynamo_lake.errors import TerminalError
 SCRIPT = "merge_job.py"
 LIBRARY = "library.zip"
 LIBRARY_PACKAGES = ("include/dynamo_lake", "include/pipelines", "glue_scripts")
+CAPTURE = "capture.zip"
+CAPTURE_PACKAGES = ("include/dynamo_lake", "include/pipelines", "include/stream_capture")
 
 # The earliest date that a zip can hold: archives of equal content are equal whenever and wherever they are built.
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
@@ -36,7 +38,7 @@ class Bundle:
 
 
 def build_bundle(root: Path) -> Bundle:
-    """Read the checkout at ``root`` and build the bundle that a Glue run of it needs.
+    """Read the checkout at ``root`` and build the bundle that its merge job and its stream function run.
 
     Raises:
         BundleError: the entry script, a package or an ``__init__.py`` is missing.
@@ -44,7 +46,8 @@ def build_bundle(root: Path) -> Bundle:
     script = root / "glue_scripts" / SCRIPT
     if not script.is_file():
         raise BundleError(f"{script} is missing: run from a complete checkout")
-    return bundle_of({SCRIPT: script.read_bytes(), LIBRARY: build_zip(root, LIBRARY_PACKAGES)})
+    zips = {LIBRARY: build_zip(root, LIBRARY_PACKAGES), CAPTURE: build_zip(root, CAPTURE_PACKAGES)}
+    return bundle_of({SCRIPT: script.read_bytes(), **zips})
 
 
 def bundle_of(files: Mapping[str, bytes]) -> Bundle:

@@ -12,7 +12,7 @@ from include.deploy.bundle import Bundle, build_bundle
 from include.deploy.parameters import Principals, build_parameters, table_keys
 from include.deploy.settings import build_settings
 from include.deploy.stack import Say, deploy_stack, read_outputs, read_parameters, read_stack, require_settled
-from include.deploy.tables import check_adoptable, check_creatable
+from include.deploy.tables import check_adoptable, check_creatable, read_stream_arns
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PipelineNames
@@ -67,17 +67,34 @@ def deploy(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choi
         require_settled(stack)
     present = read_parameters(stack) if stack else {}
     bundle = build_bundle(root)
-    parameters = build_parameters(
-        pipeline, resolve_principals(session, choices, present, name), bundle.version, not _adopts(choices, present)
-    )
-    _check_tables(session, pipeline, present, adopts=parameters["CreateTables"] == "false")
+    principals = resolve_principals(session, choices, present, name)
+    adopts = _adopts(choices, present)
+    _check_tables(session, pipeline, present, adopts)
+
+    def bring_up(streams: dict[str, str]) -> StackTypeDef:
+        parameters = build_parameters(pipeline, principals, bundle.version, not adopts, streams)
+        tags = {"pipeline": pipeline.name, "owner": pipeline.owner}
+        stack = deploy_stack(cloudformation, name, (root / TEMPLATE).read_text(), parameters, tags, say)
+        _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], bundle, say)
+        return stack
+
     if stack:
         # Before the job points to it: a run that starts meanwhile finds either version whole.
         _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], bundle, say)
-    tags = {"pipeline": pipeline.name, "owner": pipeline.owner}
-    stack = deploy_stack(cloudformation, name, (root / TEMPLATE).read_text(), parameters, tags, say)
-    _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], bundle, say)
+    # The function's code must lie in the bucket before the function is made: the first deployment takes two steps.
+    streams = _captured_streams(session, pipeline) if stack else {}
+    stack = bring_up(streams)
+    captured = _captured_streams(session, pipeline)
+    if captured != streams:
+        stack = bring_up(captured)
     return _deployed(pipeline, stack)
+
+
+def _captured_streams(session: boto3.Session, pipeline: Pipeline) -> dict[str, str]:
+    """ARNs of the streams to capture, by table; none where changes come by the schedule alone."""
+    if pipeline.schedule.mode == "hourly":
+        return {}
+    return read_stream_arns(session.client("dynamodb"), table_keys(pipeline))
 
 
 def read_deployed(session: boto3.Session, pipeline: Pipeline) -> Deployed:

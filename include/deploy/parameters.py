@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from include.deploy.tables import TableKey
@@ -22,9 +23,16 @@ class Principals:
 
 
 def build_parameters(
-    pipeline: Pipeline, principals: Principals, code_version: str, create_tables: bool
+    pipeline: Pipeline,
+    principals: Principals,
+    code_version: str,
+    create_tables: bool,
+    stream_arns: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide."""
+    """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide.
+
+    ``stream_arns``: by table, of the streams to capture; none of them where not all are there.
+    """
     parameters = {
         "Pipeline": pipeline.name,
         "Slug": PipelineNames(pipeline.name).dashed,
@@ -38,7 +46,16 @@ def build_parameters(
     }
     if pipeline.lookup_source is not None:
         parameters |= _source_parameters("Lookup", pipeline.lookup_source)
-    return parameters
+    return parameters | _stream_parameters(pipeline, stream_arns)
+
+
+def _stream_parameters(pipeline: Pipeline, stream_arns: Mapping[str, str]) -> dict[str, str]:
+    """Both streams or none: a pipeline that hears half of its changes is not current."""
+    sources = {"Main": pipeline.main, "Lookup": pipeline.lookup_source}
+    tables = {role: source.table for role, source in sources.items() if source is not None}
+    if not set(tables.values()) <= stream_arns.keys():
+        return {}
+    return {f"{role}StreamArn": stream_arns[table] for role, table in tables.items()}
 
 
 def table_keys(pipeline: Pipeline) -> tuple[TableKey, ...]:

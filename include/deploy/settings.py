@@ -11,6 +11,8 @@ KEY_BY_OUTPUT = {
     "Bucket": "bucket",
     "MainTableArn": "main_table_arn",
     "LookupTableArn": "lookup_table_arn",
+    "MainStreamArn": "main_stream_arn",
+    "LookupStreamArn": "lookup_stream_arn",
     "MergeJob": "merge_job",
     "MainCrawler": "main_crawler",
     "LookupCrawler": "lookup_crawler",
@@ -23,8 +25,9 @@ KEY_BY_OUTPUT = {
     "WakeUpQueueUrl": "wake_up_queue_url",
     "CodeVersion": "code_version",
 }
-# Absent from the stack, and empty in the settings, where the pipeline has no lookup.
+# Absent from the stack, and empty in the settings, where the pipeline has no lookup, or captures no stream.
 LOOKUP_OUTPUTS = frozenset({"LookupTableArn", "LookupCrawler"})
+CAPTURE_OUTPUTS = frozenset({"MainStreamArn", "LookupStreamArn"})
 
 
 class MissingOutputError(TerminalError):
@@ -37,7 +40,7 @@ def build_settings(pipeline: str, outputs: Mapping[str, str]) -> dict[str, str]:
     Raises:
         MissingOutputError: the stack was made by another version of the template.
     """
-    missing = sorted(KEY_BY_OUTPUT.keys() - LOOKUP_OUTPUTS - outputs.keys())
+    missing = sorted(KEY_BY_OUTPUT.keys() - LOOKUP_OUTPUTS - CAPTURE_OUTPUTS - outputs.keys())
     if missing:
         raise MissingOutputError(
             f"the stack of {pipeline} has no output {', '.join(missing)}: deploy it with this version of the template"

@@ -10,7 +10,7 @@ from include.dynamo_lake.errors import TerminalError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+    from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef, TableDescriptionTypeDef
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,21 @@ def check_creatable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> Non
         raise SourceTableError(findings)
 
 
+def read_stream_arns(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> dict[str, str]:
+    """ARN of the present stream by table, of the tables that exist.
+
+    Raises:
+        SourceTableError: naming each table whose stream is off or shows no new images, with the command that mends it.
+    """
+    described = [
+        dynamodb.describe_table(TableName=one.table)["Table"] for one in tables if _exists(dynamodb, one.table)
+    ]
+    findings = tuple(finding for table in described for finding in _stream_findings(table))
+    if findings:
+        raise SourceTableError(findings)
+    return {table["TableName"]: table["LatestStreamArn"] for table in described}
+
+
 def _exists(dynamodb: DynamoDBClient, table: str) -> bool:
     try:
         dynamodb.describe_table(TableName=table)
@@ -74,17 +89,7 @@ def _findings(dynamodb: DynamoDBClient, declared: TableKey) -> list[str]:
     key = tuple((part["AttributeName"], types[part["AttributeName"]]) for part in _hash_first(table["KeySchema"]))
     if key != declared.key:
         findings.append(f"{name}: its key is {_spell(key)}, declared is {_spell(declared.key)}; mend the declaration")
-    stream = table.get("StreamSpecification", {})
-    if not stream.get("StreamEnabled"):
-        findings.append(
-            f"{name}: it has no stream; run `aws dynamodb update-table --table-name {name} "
-            "--stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE`"
-        )
-    elif stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
-        findings.append(
-            f"{name}: its stream shows {stream.get('StreamViewType')}, which has no new image; turn it off and on with "
-            "StreamViewType=NEW_IMAGE (its readers must be told: the stream's ARN changes)"
-        )
+    findings += _stream_findings(table)
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
         findings.append(
@@ -92,6 +97,21 @@ def _findings(dynamodb: DynamoDBClient, declared: TableKey) -> list[str]:
             "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
         )
     return findings
+
+
+def _stream_findings(table: TableDescriptionTypeDef) -> list[str]:
+    name, stream = table["TableName"], table.get("StreamSpecification")
+    if stream is None or not stream["StreamEnabled"]:
+        return [
+            f"{name}: it has no stream; run `aws dynamodb update-table --table-name {name} "
+            "--stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE`"
+        ]
+    if stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        return [
+            f"{name}: its stream shows {stream.get('StreamViewType')}, which has no new image; turn it off and on with "
+            "StreamViewType=NEW_IMAGE (its readers must be told: the stream's ARN changes)"
+        ]
+    return []
 
 
 def _hash_first(schema: list[KeySchemaElementTypeDef]) -> list[KeySchemaElementTypeDef]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 NAMESPACE = "DynamoLake/Capture"
-_DIMENSIONS = ["Pipeline", "Source"]
+_DIMENSIONS = [["Pipeline"], ["Pipeline", "Source"]]
 
 
 def build_metrics(
@@ -21,7 +21,7 @@ def build_metrics(
         units["OldestRecordAge"] = "Seconds"
     declared = {
         "Namespace": NAMESPACE,
-        "Dimensions": [_DIMENSIONS],
+        "Dimensions": _DIMENSIONS,
         "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
     }
     stamp = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [declared]}

@@ -24,14 +24,18 @@ PARAMETERS = {
     "MainRangeKeyType": "N",
     "LookupTableName": "Products",
     "LookupHashKey": "product",
+    "MainStreamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Orders/stream/2026-11-24T02:00:00.000",
+    "LookupStreamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Products/stream/2026-11-24T02:00:00.000",
     "CodeVersion": "0" * 64,
     "AirflowPrincipal": f"arn:aws:iam::{ACCOUNT}:role/mwaa",
     "ReaderPrincipal": f"arn:aws:iam::{ACCOUNT}:role/analysts",
 }
 WITHOUT_LOOKUP = {key: value for key, value in PARAMETERS.items() if not key.startswith("Lookup")}
+WITHOUT_CAPTURE = {key: value for key, value in PARAMETERS.items() if not key.endswith("StreamArn")}
 
 _NAME_PROPERTIES = (
-    "TableName", "BucketName", "RoleName", "QueueName", "TopicName", "AlarmName", "LogGroupName", "AliasName", "Name",
+    "TableName", "BucketName", "RoleName", "QueueName", "TopicName", "AlarmName", "LogGroupName", "AliasName",
+    "FunctionName", "Name",
 )  # fmt: skip
 _NO_VALUE = object()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from include.deploy.bundle import LIBRARY, LIBRARY_PACKAGES, SCRIPT, BundleError, build_bundle, build_zip
+from include.deploy.bundle import CAPTURE, LIBRARY, LIBRARY_PACKAGES, SCRIPT, BundleError, build_bundle, build_zip
 from include.dynamo_lake.declaration import pipeline_names
 from tests.infra.template import ROOT
 
@@ -24,7 +24,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def copy_checkout(folder: Path) -> Path:
     """Copy what a bundle is made of; the script stands for itself, whatever it does."""
-    for package in ("include/dynamo_lake", "include/pipelines"):
+    for package in ("include/dynamo_lake", "include/pipelines", "include/stream_capture"):
         shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "include" / "__init__.py", folder / "include")
     (folder / "glue_scripts").mkdir()
@@ -43,7 +43,9 @@ def test_two_folders_at_two_times_give_the_same_bytes(checkout: Path, tmp_path: 
     assert build_bundle(checkout) == build_bundle(other)
 
 
-@pytest.mark.parametrize("changed", ["include/dynamo_lake/names.py", "glue_scripts/merge_job.py"])
+@pytest.mark.parametrize(
+    "changed", ["include/dynamo_lake/names.py", "include/stream_capture/handler.py", "glue_scripts/merge_job.py"]
+)
 def test_a_changed_file_changes_the_version(checkout: Path, changed: str) -> None:
     before = build_bundle(checkout)
     (checkout / changed).write_text((checkout / changed).read_text() + "\n# changed\n")
@@ -52,13 +54,20 @@ def test_a_changed_file_changes_the_version(checkout: Path, changed: str) -> Non
 
 def test_keys_carry_the_version(checkout: Path) -> None:
     bundle = build_bundle(checkout)
-    assert bundle.keys() == {name: f"code/{bundle.version}/{name}" for name in (SCRIPT, LIBRARY)}
+    assert bundle.keys() == {name: f"code/{bundle.version}/{name}" for name in (SCRIPT, LIBRARY, CAPTURE)}
 
 
-def test_the_library_holds_no_local_aws_and_no_deployment(checkout: Path) -> None:
-    names = zipfile.ZipFile(io.BytesIO(build_bundle(checkout).files[LIBRARY])).namelist()
-    tops = {"/".join(name.split("/")[:2]) for name in names if name.startswith("include/")}
-    assert tops == {"include/__init__.py", "include/dynamo_lake", "include/pipelines"}
+def _include_folders(archive: bytes) -> set[str]:
+    names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+    return {"/".join(name.split("/")[:2]) for name in names if name.startswith("include/")}
+
+
+def test_each_zip_holds_the_domain_and_its_own_code_only(checkout: Path) -> None:
+    files = build_bundle(checkout).files
+    common = {"include/__init__.py", "include/dynamo_lake", "include/pipelines"}
+    assert _include_folders(files[LIBRARY]) == common
+    assert _include_folders(files[CAPTURE]) == common | {"include/stream_capture"}
+    assert not any(name.startswith("glue_scripts") for name in zipfile.ZipFile(io.BytesIO(files[CAPTURE])).namelist())
 
 
 def test_a_clean_interpreter_reads_every_declaration_from_the_zip_alone(checkout: Path, tmp_path: Path) -> None:

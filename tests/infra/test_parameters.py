@@ -20,8 +20,13 @@ def pipeline(request: pytest.FixtureRequest) -> Pipeline:
     return read_declaration(request.param)
 
 
-def _build(pipeline: Pipeline) -> dict[str, str]:
-    return build_parameters(pipeline, PRINCIPALS, "a" * 64, create_tables=True)
+def _build(pipeline: Pipeline, streams: dict[str, str] | None = None) -> dict[str, str]:
+    return build_parameters(pipeline, PRINCIPALS, "a" * 64, create_tables=True, stream_arns=streams or {})
+
+
+def _streams(pipeline: Pipeline) -> dict[str, str]:
+    place = "arn:aws:dynamodb:eu-central-1:111122223333:table"
+    return {one.table: f"{place}/{one.table}/stream/2026-11-24T02:00:00.000" for one in table_keys(pipeline)}
 
 
 def test_a_declaration_gives_every_parameter_that_has_no_default(pipeline: Pipeline) -> None:
@@ -46,6 +51,18 @@ def test_tables_and_keys_are_the_declared_ones(pipeline: Pipeline) -> None:
 def test_a_declaration_without_lookup_gives_no_parameter_of_one(pipeline: Pipeline) -> None:
     alone = replace(pipeline, sources=(pipeline.main,), lookup=None)
     assert [name for name in _build(alone) if name.startswith("Lookup")] == []
+
+
+def test_every_source_is_captured_from_its_own_stream(pipeline: Pipeline) -> None:
+    streams = _streams(pipeline)
+    mappings = Rendered(_build(pipeline, streams)).of_type("AWS::Lambda::EventSourceMapping")
+    assert {mapping["EventSourceArn"] for mapping in mappings.values()} == set(streams.values())
+
+
+def test_half_of_the_streams_captures_nothing(pipeline: Pipeline) -> None:
+    streams = _streams(pipeline)
+    streams.pop(pipeline.main.table)
+    assert _build(pipeline, streams) == _build(pipeline)
 
 
 def test_underscores_become_dashes_where_aws_wants_them(pipeline: Pipeline) -> None:

@@ -10,7 +10,7 @@ from tests.infra.policies import allows, statements_of
 from tests.infra.template import ACCOUNT, PARAMETERS, REGION, TEMPLATE_PATH, Rendered
 
 RENDERED = Rendered(PARAMETERS)
-ROLES = ("AirflowRole", "SourceCrawlerRole", "OutputCrawlerRole", "GlueJobRole", "ReaderRole")
+ROLES = ("AirflowRole", "SourceCrawlerRole", "OutputCrawlerRole", "GlueJobRole", "CaptureRole", "ReaderRole")
 BUCKET = RENDERED.arn_of("Bucket")
 GLUE = f"arn:aws:glue:{REGION}:{ACCOUNT}"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
@@ -38,6 +38,12 @@ NEEDED = [
     ("GlueJobRole", "s3:PutObject", f"{BUCKET}/runs/b/report.json"),
     ("GlueJobRole", "glue:UpdateTable", f"{GLUE}:table/two_words_lake/rows"),
     ("GlueJobRole", "glue:GetCrawler", f"{GLUE}:crawler/two-words-output"),
+    ("CaptureRole", "dynamodb:GetRecords", PARAMETERS["MainStreamArn"]),
+    ("CaptureRole", "dynamodb:GetRecords", PARAMETERS["LookupStreamArn"]),
+    ("CaptureRole", "s3:PutObject", f"{BUCKET}/inbox/orders/x"),
+    ("CaptureRole", "s3:PutObject", f"{BUCKET}/rejected/orders/x"),
+    ("CaptureRole", "sqs:SendMessage", f"{QUEUE}:two-words-wake-up"),
+    ("CaptureRole", "sqs:SendMessage", f"{QUEUE}:two-words-capture-failed"),
     ("ReaderRole", "s3:GetObject", f"{BUCKET}/warehouse/rows/x"),
     ("ReaderRole", "glue:GetTable", f"{GLUE}:table/two_words_analytics/rows"),
 ]
@@ -68,6 +74,12 @@ FORBIDDEN = [
     ("GlueJobRole", "s3:DeleteObject", f"{BUCKET}/exports/x"),
     ("GlueJobRole", "dynamodb:Scan", f"{TABLE}/Orders"),
     ("GlueJobRole", "glue:DeleteTable", f"{GLUE}:table/two_words_lake/rows"),
+    ("CaptureRole", "dynamodb:GetRecords", f"{TABLE}/Orders/stream/2020-01-01T00:00:00.000"),
+    ("CaptureRole", "dynamodb:Scan", f"{TABLE}/Orders"),
+    ("CaptureRole", "s3:PutObject", f"{BUCKET}/state/coverage.json"),
+    ("CaptureRole", "s3:GetObject", f"{BUCKET}/inbox/orders/x"),
+    ("CaptureRole", "s3:DeleteObject", f"{BUCKET}/inbox/orders/x"),
+    ("CaptureRole", "sqs:ReceiveMessage", f"{QUEUE}:two-words-wake-up"),
     ("ReaderRole", "s3:GetObject", f"{BUCKET}/warehouse/mirror_orders/x"),
     ("ReaderRole", "s3:GetObject", f"{BUCKET}/exports/x"),
     ("ReaderRole", "s3:PutObject", f"{BUCKET}/warehouse/rows/x"),
@@ -113,7 +125,7 @@ def test_every_wildcard_resource_gives_its_reason() -> None:
     assert len(in_key_policy) == 3
 
 
-def test_each_service_role_is_for_glue_and_each_other_for_its_principal() -> None:
+def test_each_service_role_is_for_its_service_and_each_other_for_its_principal() -> None:
     trusted = {
         name: properties["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
         for name, properties in RENDERED.of_type("AWS::IAM::Role").items()
@@ -124,5 +136,6 @@ def test_each_service_role_is_for_glue_and_each_other_for_its_principal() -> Non
         "SourceCrawlerRole": glue,
         "OutputCrawlerRole": glue,
         "GlueJobRole": glue,
+        "CaptureRole": {"Service": "lambda.amazonaws.com"},
         "ReaderRole": {"AWS": PARAMETERS["ReaderPrincipal"]},
     }

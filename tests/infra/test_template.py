@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
-from include.deploy.settings import KEY_BY_OUTPUT, LOOKUP_OUTPUTS
+from include.deploy.bundle import CAPTURE
+from include.deploy.settings import CAPTURE_OUTPUTS, KEY_BY_OUTPUT, LOOKUP_OUTPUTS
 from include.dynamo_lake.names import PipelineNames
-from tests.infra.template import PARAMETERS, ROOT, TEMPLATE_PATH, WITHOUT_LOOKUP, Rendered, read_template
+from tests.infra.template import (
+    PARAMETERS,
+    ROOT,
+    TEMPLATE_PATH,
+    WITHOUT_CAPTURE,
+    WITHOUT_LOOKUP,
+    Rendered,
+    read_template,
+)
 
 TEMPLATE_BODY_LIMIT_BYTES = 51_200
 HOLDS_DATA = {"MainTable", "LookupTable", "Key", "Bucket", "LakeDatabase", "AnalyticsDatabase"}
@@ -68,7 +77,8 @@ def test_what_holds_data_outlives_the_stack() -> None:
 
 
 def test_every_name_starts_with_the_pipelines(rendered: Rendered) -> None:
-    own = ("two-words", "two_words_", "alias/two-words-", "/aws-glue/jobs/two-words-", "Orders", "Products")
+    logs = ("/aws-glue/jobs/two-words-", "/aws/lambda/two-words-")
+    own = ("two-words", "two_words_", "alias/two-words-", *logs, "Orders", "Products")
     names = {logical_id: rendered.name_of(logical_id) for logical_id in rendered.resources}
     named = {logical_id: name for logical_id, name in names.items() if name}
     assert {logical_id: name for logical_id, name in named.items() if not name.startswith(own)} == {}
@@ -90,6 +100,8 @@ def test_outputs_are_the_settings_and_one_role_per_actor() -> None:
     assert outputs.keys() - roles == KEY_BY_OUTPUT.keys()
     assert {f"{name}Arn" for name, r in read_template()["Resources"].items() if r["Type"] == "AWS::IAM::Role"} == roles
     assert {name for name, body in outputs.items() if body.get("Condition") == "HasLookup"} == LOOKUP_OUTPUTS
+    captured = {name for name, body in outputs.items() if body.get("Condition", "").startswith("Capture")}
+    assert captured - roles == CAPTURE_OUTPUTS
 
 
 def test_the_contracts_table_lists_the_same_settings() -> None:
@@ -114,9 +126,42 @@ def test_names_agree_with_their_owner(rendered: Rendered) -> None:
 
 def test_a_pipeline_without_lookup_has_nothing_of_one() -> None:
     without, whole = Rendered(WITHOUT_LOOKUP), Rendered(PARAMETERS)
-    assert whole.resources.keys() - without.resources.keys() == {"LookupTable", "LookupCrawler"}
-    assert whole.outputs.keys() - without.outputs.keys() == LOOKUP_OUTPUTS
+    assert whole.resources.keys() - without.resources.keys() == {"LookupTable", "LookupCrawler", "LookupMapping"}
+    assert whole.outputs.keys() - without.outputs.keys() == LOOKUP_OUTPUTS | {"LookupStreamArn"}
     assert "Products" not in json.dumps(without.resources)
+
+
+def test_a_pipeline_that_captures_no_stream_has_no_function_and_nobody_with_its_rights() -> None:
+    without, whole = Rendered(WITHOUT_CAPTURE), Rendered(PARAMETERS)
+    assert {whole.resources[name]["Type"] for name in whole.resources.keys() - without.resources.keys()} == {
+        "AWS::Lambda::Function",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::IAM::Role",
+        "AWS::Logs::LogGroup",
+        "AWS::CloudWatch::Alarm",
+    }
+    assert "/stream/" not in json.dumps(without.resources)
+
+
+def test_no_stream_record_is_retried_for_ever_nor_given_up_unheard(rendered: Rendered) -> None:
+    mappings = rendered.of_type("AWS::Lambda::EventSourceMapping")
+    assert mappings.keys() == {"MainMapping", "LookupMapping"}
+    for mapping in mappings.values():
+        assert 0 < int(mapping["MaximumRetryAttempts"]) <= 10_000
+        assert int(mapping["MaximumRecordAgeInSeconds"]) <= 12 * 3600, "half of the stream's time is left for a replay"
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": rendered.arn_of("CaptureFailures")}}
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+
+
+def test_the_function_runs_the_bundles_zip_and_knows_where_to_write(rendered: Rendered) -> None:
+    function = rendered.resources["CaptureFunction"]["Properties"]
+    module, _, name = function["Handler"].rpartition(".")
+    assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+    assert f"def {name}(" in (ROOT / (module.replace(".", "/") + ".py")).read_text()
+    assert function["Code"]["S3Key"] == f"code/{'0' * 64}/{CAPTURE}"
+    assert function["Environment"]["Variables"].keys() == {"PIPELINE", "BUCKET", "WAKE_UP_QUEUE_URL"}
 
 
 def test_adopted_tables_are_not_in_the_stack() -> None:
@@ -158,7 +203,7 @@ def test_the_job_gets_its_settings_in_one_conf_chain(rendered: Rendered) -> None
 def test_the_jobs_logs_are_the_stacks_groups(rendered: Rendered) -> None:
     prefix = rendered.resources["MergeJob"]["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]
     groups = {group["LogGroupName"] for group in rendered.of_type("AWS::Logs::LogGroup").values()}
-    assert groups == {f"{prefix}/output", f"{prefix}/error"}
+    assert groups == {f"{prefix}/output", f"{prefix}/error", "/aws/lambda/two-words-capture"}
 
 
 def test_crawlers_sample_the_sources_and_delete_nothing(rendered: Rendered) -> None:
@@ -188,7 +233,7 @@ def test_every_alarm_names_its_entry_in_the_runbook(rendered: Rendered) -> None:
     alarms = rendered.of_type("AWS::CloudWatch::Alarm")
     named = {name: re.findall(r'docs/runbook\.md, "([^"]+)"', a["AlarmDescription"]) for name, a in alarms.items()}
     assert {name: entries for name, entries in named.items() if len(entries) != 1 or entries[0] not in headings} == {}
-    assert len(named) == 3
+    assert len(named) == 5
 
 
 def test_nothing_of_one_pipeline_is_named() -> None:

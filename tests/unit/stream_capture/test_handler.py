@@ -101,7 +101,7 @@ def test_counts_and_the_age_of_the_oldest_record_are_metrics() -> None:
     (declared,) = metrics["_aws"]["CloudWatchMetrics"]
     assert metrics["_aws"]["Timestamp"] == PRESENT * 1000
     assert {one["Name"] for one in declared["Metrics"]} <= metrics.keys()
-    assert declared["Dimensions"] == [["Pipeline", "Source"]]
+    assert declared["Dimensions"] == [["Pipeline"], ["Pipeline", "Source"]]
 
 
 def test_missing_variables_are_named_at_once() -> None:
