@@ -79,10 +79,10 @@ class Driver:
         self.is_settled = True
 
     def play(self, operations: Iterable[Operation]) -> None:
-        """Play every operation, and hold the lake to the law after every merge that was not stopped."""
+        """Play every operation, and hold the lake to the law after every run whose merges were not stopped."""
         for operation in operations:
             self.step(operation)
-            if self.is_settled:
+            if self.is_settled and isinstance(operation, Run | Resume | Mend):
                 self.check_law()
 
     def settle(self) -> None:
@@ -217,16 +217,16 @@ class Driver:
         self.fulls.extend((file.source, file.item.at) for file in reached if isinstance(file.item, FullExport))
 
     def truth_differences(self) -> list[str]:
-        """Items whose mirror differs from the tables, apart from the known limit of a lossy stream; after ``settle`` only."""
+        """Items whose mirror differs from the tables, apart from the known limit of a lossy stream; after ``settle``
+        only.
+        """
         shown = self.engine.tables()
-        differences = []
+        differences: list[str] = []
         for source in self.pipeline.sources:
-            truth = {
-                k: write for k, write in self.tables.state(source.id, self.now + timedelta(microseconds=1)).items()
-            }
-            for key in truth.keys() | shown.mirrors[source.id].keys():
-                if not self._is_true(shown, source.id, key, truth.get(key)):
-                    differences.append(f"{source.id} {key}")
+            truth = self.tables.state(source.id, self.now + timedelta(microseconds=1))
+            keys = truth.keys() | shown.mirrors[source.id].keys()
+            wrong = (key for key in keys if not self._is_true(shown, source.id, key, truth.get(key)))
+            differences.extend(f"{source.id} {key}" for key in wrong)
         return differences
 
     def _is_true(self, shown: Tables, source_id: str, key: str, write: Write | None) -> bool:
@@ -241,14 +241,14 @@ class Driver:
         return mirrored[1] == expected.image
 
     def _is_known_limit(self, shown: Tables, source_id: str, key: str) -> bool:
-        """An insert heard from the stream whose deletion the stream lost, both within one window, and no full export since."""
+        """An insert heard from the stream whose deletion the stream lost, both within one window, and no full export
+        since.
+        """
         mirrored = shown.mirrors[source_id].get(key)
         if mirrored is None or mirrored[0].kind != KIND_STREAM:
             return False
         heard_at = mirrored[0].at
-        was_lost = any(
-            w.source == source_id and self.tables.key(source_id, w.keys) == key and w.image is None for w in self.lost
-        )
+        was_lost = any(w.source == source_id and w.key == key and w.image is None for w in self.lost)
         healing = [item for item in self.planned if isinstance(item, Window) and item.start <= heard_at < item.end]
         silent = all(
             key not in self.tables.state(source_id, window.start)

@@ -2,66 +2,107 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from hypothesis import strategies as st
 
-DAYS = (
-    {"S": "2026-01-01T08:00:00Z"},
-    {"S": "2026-01-02T00:30:00+07:00"},
-    {"N": "1767398400"},
-    {"N": "1767398400123"},
-    {"S": "2026-01-04"},
-)
-BAD_TIMES = ({"S": "soon"}, {"S": "2026-02-30"}, {"BOOL": True}, {"N": "-1"}, {"S": "2200-01-01"})
-TIMES = (*DAYS, None, {"NULL": True}, {"S": ""})
-AMOUNTS = ({"N": "1.5"}, {"S": "2.250000"}, {"N": "1E3"}, None, {"NULL": True})
-BAD_AMOUNTS = ({"N": "0.00000001"}, {"S": "much"}, {"N": "1234567890123"})
-TEXTS = ({"S": "open"}, {"S": "dönE 🎉"}, {"S": ""}, None)
-TASKS = ({"S": "t1"}, {"S": "t2"}, {"S": "t3"})
-BAD_TASKS = (None, {"N": "1"}, {"NULL": True})
-
 Image = dict[str, Any]
 
-
-def one_of(good: tuple[Any, ...], bad: tuple[Any, ...] = ()) -> st.SearchStrategy[Any]:
-    """A value out of the good ones, and about once in sixteen times out of the bad ones."""
-    if not bad:
-        return st.sampled_from(good)
-    return st.integers(0, 15).flatmap(lambda number: st.sampled_from(bad if number == 15 else good))
-
-
-def _attributes(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[Image]:
-    return st.fixed_dictionaries(values).map(
-        lambda image: {name: raw for name, raw in image.items() if raw is not None}
-    )
-
-
-def _list_of(entries: st.SearchStrategy[Image]) -> st.SearchStrategy[Any]:
-    whole = st.lists(entries.map(lambda entry: {"M": entry}), max_size=3).map(lambda entries: {"L": entries})
-    oddities = (None, {"NULL": True}, {"S": "none"}, {"L": [{"S": "t1"}]})
-    return st.integers(0, 15).flatmap(lambda number: st.sampled_from(oddities) if number == 15 else whole)
-
-
-PROGRESS = _attributes(
-    taskID=one_of(TASKS, BAD_TASKS),
-    userCampaignTaskProgressState=one_of(TEXTS),
-    rewardEarned=one_of(AMOUNTS, BAD_AMOUNTS),
-    validatedAt=one_of(TIMES, BAD_TIMES),
-)
-MAIN_ITEMS = _attributes(
-    createdAt=one_of(DAYS, (*BAD_TIMES, None)),
-    updatedAt=one_of(TIMES, BAD_TIMES),
-    totalTaskRewardsEarned=one_of(AMOUNTS, BAD_AMOUNTS),
-    progressDetails=_list_of(PROGRESS),
-    undeclared=one_of((None, {"BOOL": True}, {"M": {"x": {"NS": ["1"]}}})),
-)
-LOOKUP_ITEMS = _attributes(
-    createdAt=one_of(DAYS, (*BAD_TIMES, None)),
-    campaignTasks=_list_of(_attributes(taskID=one_of(TASKS, BAD_TASKS), taskDeadline=one_of(TIMES, BAD_TIMES))),
-)
 MAIN_KEYS = tuple(
     {"userID": {"S": user}, "campaignID": {"S": campaign}}
     for user, campaign in (("u1", "c1"), ("u1", "c2"), ("u2", "c1"))
 )
 LOOKUP_KEYS = ({"campaignID": {"S": "c1"}}, {"campaignID": {"S": "c2"}})
+
+_DAYS: tuple[Image, ...] = (
+    {"createdAt": {"S": "2026-01-01T08:00:00Z"}},
+    {"createdAt": {"S": "2026-01-02T00:30:00+07:00"}},
+    {"createdAt": {"S": "2026-01-04"}},
+    {"createdAt": {"S": "2026-01-01T08:00:00.000001Z"}},
+    {"createdAt": {"S": "2026-01-02"}},
+    {"createdAt": {"S": "2026-01-03"}},
+    {"createdAt": {"N": "1767398400"}},
+    {"createdAt": {"N": "1767398400123"}},
+)
+_BAD_DAYS: tuple[Image, ...] = (
+    {},
+    {"createdAt": {"S": ""}},
+    {"createdAt": {"S": "2026-02-30"}},
+    {"createdAt": {"BOOL": True}},
+    {"createdAt": {"S": "2200-01-01"}},
+)
+_REST: tuple[Image, ...] = (
+    {},
+    {"updatedAt": {"S": "2026-02-01T10:00:00.123456Z"}, "totalTaskRewardsEarned": {"N": "1E3"}},
+    {"userCampaignProgressState": {"S": "dönE 🎉"}, "totalTaskRewardsEarned": {"S": "2.250000"}},
+    {"userCampaignProgressState": {"S": ""}, "updatedAt": {"NULL": True}, "totalTaskRewardsEarned": {"NULL": True}},
+    {"undeclared": {"M": {"x": {"NS": ["1"]}}}, "updatedAt": {"S": ""}},
+)
+_BAD_REST: tuple[Image, ...] = (
+    {"updatedAt": {"N": "-1"}},
+    {"totalTaskRewardsEarned": {"N": "0.00000001"}},
+    {"totalTaskRewardsEarned": {"S": "much"}},
+    {"userCampaignProgressState": {"N": "1"}},
+)
+_TASKS: tuple[Image, ...] = (
+    {"taskID": {"S": "t1"}},
+    {"taskID": {"S": "t2"}},
+    {"taskID": {"S": "t1"}, "rewardEarned": {"N": "1.5"}, "validatedAt": {"S": "2026-01-01T00:00:00Z"}},
+    {"taskID": {"S": "t2"}, "userCampaignTaskProgressState": {"S": "done"}, "validatedAt": {"NULL": True}},
+    {"taskID": {"S": "t3"}, "validationFailureReason": {"S": "Too late"}},
+)
+_BAD_TASKS: tuple[Image, ...] = (
+    {},
+    {"taskID": {"N": "1"}},
+    {"taskID": {"S": "t1"}, "rewardEarned": {"N": "1234567890123"}},
+    {"taskID": {"S": "t1"}, "validatedAt": {"N": "1767398400"}},
+)
+_DEADLINES: tuple[Image, ...] = (
+    {"taskID": {"S": "t1"}, "taskDeadline": {"S": "2026-05-01T00:00:00Z"}},
+    {"taskID": {"S": "t1"}, "taskDeadline": {"S": "2026-06-01"}},
+    {"taskID": {"S": "t2"}, "taskDeadline": {"S": "2026-07-01T00:00:00+02:00"}},
+    {"taskID": {"S": "t2"}},
+    {"taskID": {"S": "t3"}, "taskDeadline": {"NULL": True}},
+)
+_BAD_DEADLINES: tuple[Image, ...] = (
+    {"taskDeadline": {"S": "2026-05-01"}},
+    {"taskID": {"S": "t1"}, "taskDeadline": {"S": "whenever"}},
+    {"taskID": {"S": "t1"}, "taskDeadline": {"N": "1780000000000"}},
+)
+_ODD_LISTS: tuple[Any, ...] = (None, {"NULL": True}, {"S": "none"}, {"L": [{"S": "t1"}]})
+
+
+def mostly(sound: tuple[Any, ...], bad: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    """A sound value, or about once in sixteen times a bad one."""
+    repeated = max(1, round(15 * len(bad) / len(sound)))
+    return st.sampled_from(sound * repeated + bad)
+
+
+def _lists(sound: tuple[Image, ...], bad: tuple[Image, ...]) -> tuple[Any, ...]:
+    """A fixed collection of lists of up to three entries, the plain ones first: one draw instead of many keeps histories quick."""
+    chance = random.Random(2026)
+    drawn = [chance.choices(sound, k=chance.randint(0, 3)) for _ in range(60)]
+    drawn += [[*chance.choices(sound, k=chance.randint(0, 2)), odd] for odd in bad]
+    plain = [[], *([entry] for entry in sound)]
+    return (*({"L": [{"M": entry} for entry in entries]} for entries in [*plain, *drawn]), *_ODD_LISTS)
+
+
+def _item(list_name: str, days: Image, rest: Image, entries: Any) -> Image:
+    return {**days, **rest} if entries is None else {**days, **rest, list_name: entries}
+
+
+MAIN_ITEMS = st.builds(
+    _item,
+    st.just("progressDetails"),
+    mostly(_DAYS, _BAD_DAYS),
+    mostly(_REST, _BAD_REST),
+    st.sampled_from(_lists(_TASKS, _BAD_TASKS)),
+)
+LOOKUP_ITEMS = st.builds(
+    _item,
+    st.just("campaignTasks"),
+    mostly(_DAYS, _BAD_DAYS),
+    st.just({}),
+    st.sampled_from(_lists(_DEADLINES, _BAD_DEADLINES)),
+)

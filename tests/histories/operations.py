@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from hypothesis import strategies as st
 
 from tests.histories.images import LOOKUP_ITEMS, LOOKUP_KEYS, MAIN_ITEMS, MAIN_KEYS
+
+RunKind = Literal["scheduled", "bootstrap", "manual", "on_change"]
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -34,7 +37,9 @@ class Pass:
 
 @dataclass(frozen=True)
 class Capture:
-    """The stream Lambda writes up to ``count`` waiting records into one inbox file per source; or they are ``lost`` for good."""
+    """The stream Lambda writes up to ``count`` waiting records into one inbox file per source; or they are ``lost``
+    for good.
+    """
 
     count: int
     is_lost: bool
@@ -44,12 +49,12 @@ class Capture:
 class Run:
     """A run of one kind.
 
-    ``crash``: the step before which its last part's merge dies (None: none). ``parts``: into how many batches its files are split. ``order``: seed of the
-    files' order. ``is_doubled``: every batch is applied twice. ``is_held``: decided now, executed by a later ``Resume``. ``back``: how many
-    microseconds a manual range begins in the past.
+    ``crash``: the step before which its last part's merge dies (None: none). ``parts``: into how many batches its
+    files are split. ``order``: seed of the files' order. ``is_doubled``: every batch is applied twice. ``is_held``:
+    decided now, executed by a later ``Resume``. ``back``: how many microseconds a manual range begins in the past.
     """
 
-    kind: Literal["scheduled", "bootstrap", "manual", "on_change"]
+    kind: RunKind
     crash: int | None = None
     parts: int = 1
     order: int = 0
@@ -88,23 +93,43 @@ def _puts() -> st.SearchStrategy[Operation]:
     return st.one_of(main, main, lookup)
 
 
-def _runs() -> st.SearchStrategy[Operation]:
-    return st.builds(
-        Run,
-        kind=st.sampled_from(("scheduled", "scheduled", "scheduled", "bootstrap", "manual", "on_change")),
-        crash=st.none() | st.integers(0, 3),
-        parts=st.integers(1, 3),
-        order=st.integers(0, 5),
-        is_doubled=st.booleans(),
-        is_held=st.sampled_from((False, False, False, True)),
-        back=st.sampled_from((MINUTE, 20 * MINUTE, 3 * 60 * MINUTE, 40 * DAY)),
+def _runs() -> tuple[Run, ...]:
+    """A fixed collection of runs, the plain ones first: one draw instead of many keeps histories quick."""
+    chance = random.Random(2026)
+    kinds: tuple[RunKind, ...] = ("scheduled", "bootstrap", "manual", "on_change")
+    drawn = (
+        Run(
+            kind=chance.choice((*kinds, "scheduled", "scheduled", "on_change")),
+            crash=chance.choice((None, None, None, None, 0, 1, 2, 3)),
+            parts=chance.randint(1, 3),
+            order=chance.randint(0, 5),
+            is_doubled=chance.random() < 0.3,
+            is_held=chance.random() < 0.2,
+            back=chance.choice((MINUTE, 20 * MINUTE, 3 * 60 * MINUTE, 40 * DAY)),
+        )
+        for _ in range(200)
     )
+    return (*(Run(kind) for kind in kinds), *drawn)
+
+
+RUNS = _runs()
 
 
 def operations(*, is_lossy: bool, has_stream: bool = True) -> st.SearchStrategy[list[Operation]]:
-    """Histories of up to 30 operations; ``is_lossy``: stream records may be lost; without ``has_stream`` there is none."""
+    """Histories of one to eight rounds: writes, the stream, time, then runs.
+
+    ``is_lossy``: stream records may be lost; without ``has_stream`` nothing captures them before the end.
+    """
     captures = st.builds(Capture, st.integers(1, 5), st.booleans() if is_lossy else st.just(False))
-    passing = st.builds(Pass, _GAPS)
-    rare = st.sampled_from((Resume(), Resume(), PassLong(), Mend()))
-    kinds = [_puts(), _puts(), _puts(), _runs(), _runs(), passing, rare, *([captures] if has_stream else [])]
-    return st.lists(st.one_of(kinds), min_size=3, max_size=30)
+    passing = st.builds(Pass, st.sampled_from((1, SECOND, 15 * MINUTE, 20 * MINUTE, 26 * 60 * MINUTE)))
+    long_pause = (PassLong(), Run("scheduled"), Pass(20 * MINUTE), Run("manual", back=40 * DAY))
+    rare = st.sampled_from(((), (Resume(),), (Resume(),), long_pause, (Mend(),)))
+    one_round = st.tuples(
+        st.lists(_puts(), min_size=1, max_size=4),
+        st.lists(captures, max_size=2 if has_stream else 0),
+        passing.map(lambda operation: [operation]),
+        st.lists(st.sampled_from(RUNS), min_size=1, max_size=2),
+        rare,
+    )
+    rounds = st.lists(one_round, min_size=3, max_size=8)
+    return rounds.map(lambda several: [operation for one in several for part in one for operation in part])

@@ -27,6 +27,7 @@ class Write:
     image: Image | None
     at: datetime
     number: int
+    key: str
 
     @property
     def micros(self) -> int:
@@ -52,19 +53,17 @@ class SimulatedTables:
 
     def write(self, source_id: str, keys: Image, image: Image | None, at: datetime) -> Write | None:
         """Put or delete an item; a write that changes nothing makes no change and no record, as in DynamoDB."""
-        before = self.state(source_id, at + timedelta(microseconds=1)).get(self.key(source_id, keys))
-        if (None if before is None else before.image) == image:
+        key = key_text(self.pipeline.source(source_id).key, keys)
+        known = next((write for write in reversed(self.writes) if (write.source, write.key) == (source_id, key)), None)
+        if (None if known is None else known.image) == image:
             return None
-        write = Write(source_id, keys, image, at, len(self.writes))
+        write = Write(source_id, keys, image, at, len(self.writes), key)
         self.writes.append(write)
         return write
 
-    def key(self, source_id: str, keys: Image) -> str:
-        return key_text(self.pipeline.source(source_id).key, keys)
-
     def state(self, source_id: str, at: datetime) -> dict[str, Write]:
         """The last write of every item that exists at ``at``: from the writes before it."""
-        last = {self.key(source_id, w.keys): w for w in self.writes if w.source == source_id and w.at < at}
+        last = {w.key: w for w in self.writes if w.source == source_id and w.at < at}
         return {key: write for key, write in last.items() if write.image is not None}
 
     def export(self, source: Source, item: PlanItem) -> ChangeFile:
@@ -85,11 +84,7 @@ class SimulatedTables:
     def _window_lines(self, source: Source, window: Window) -> Iterator[str]:
         """One final state per item; an item that exists neither before nor after the window is absent."""
         before = self.state(source.id, window.start)
-        last = {
-            self.key(source.id, w.keys): w
-            for w in self.writes
-            if w.source == source.id and window.start <= w.at < window.end
-        }
+        last = {w.key: w for w in self.writes if w.source == source.id and window.start <= w.at < window.end}
         for key, write in last.items():
             if write.image is not None or key in before:
                 yield _dump(_incremental_record(write))

@@ -7,14 +7,15 @@ from hypothesis import given
 from tests.histories.declarations import mended_declaration, unmended_declaration
 from tests.histories.driver import Driver
 from tests.histories.engine import ReferenceEngine
-from tests.histories.operations import Operation, operations
+from tests.histories.operations import Mend, Operation, operations
 
 MENDED = mended_declaration()
 UNMENDED = unmended_declaration()
 
 
 def play(history: list[Operation]) -> Driver:
-    driver = Driver(UNMENDED, MENDED, ReferenceEngine(UNMENDED))
+    first = UNMENDED if Mend() in history else MENDED
+    driver = Driver(first, MENDED, ReferenceEngine(first))
     driver.play(history)
     driver.settle()
     return driver
