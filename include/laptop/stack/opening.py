@@ -15,7 +15,6 @@ from typing import Any
 
 from include.deploy.deployment import Deployed
 from include.dynamo_lake.names import COVERAGE_KEY, PipelineNames
-from include.dynamo_lake.windows import parse_instant
 from include.laptop.running import session
 from include.laptop.stack.airflow_api import AirflowApi, AirflowApiError
 from include.laptop.stack.errors import StackError, StoppedError
@@ -38,7 +37,7 @@ def past_start(now: datetime | None = None) -> str:
 
 def local_now(endpoint_url: str) -> datetime:
     """Local AWS's present."""
-    return parse_instant(ask(endpoint_url, "GET", "/_local/status")["now"])
+    return datetime.fromisoformat(ask(endpoint_url, "GET", "/_local/status")["now"])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +16,6 @@ from types import FrameType
 
 import psutil
 
-from include.dynamo_lake.errors import LakeError
 from include.laptop import paths
 from include.laptop.airflow_env import airflow_environment
 from include.laptop.running import deploy_all
@@ -50,9 +50,10 @@ class Supervisor:
             self._serve()
         except StoppedError:
             return 0
-        except (StackError, LakeError, RuntimeError, OSError) as error:
+        except Exception as error:  # whatever it was: `make up` must be able to say it
+            traceback.print_exc()
             self.say(str(error))
-            self._write(phase=FAILED, message=str(error))
+            self._write(phase=FAILED, message=f"{error} (logs: {self.folder.logs})")
             return 1
         finally:
             self._end_parts()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import timedelta
 from typing import Any
 
 from include.laptop.running import session
@@ -31,7 +30,7 @@ def main() -> None:
         time.sleep(BURST_EVERY_S)
         now = local_now(os.environ["AWS_ENDPOINT_URL"])
         demo.write_changes(dynamodb, traffic.build_writes(BURST_WRITES, now))
-        print(f"{now + timedelta(0):%H:%M:%S} {BURST_WRITES} writes", flush=True)
+        print(f"{now:%H:%M:%S} {BURST_WRITES} writes", flush=True)
 
 
 if __name__ == "__main__":
