@@ -57,8 +57,8 @@ def bootstrap_doc(pipeline: Pipeline) -> str:
 {pipeline.description}
 
 Exports {_tables(pipeline)} in full as of now and makes `{pipeline.target.table}` from them. Run it once before
-`{pipeline.name}_hourly`, and again when a run reports a **gap** (point-in-time recovery was off, or nothing ran for longer than it reaches): it repairs the tables,
-removes what is gone, and undoes nothing newer.
+`{pipeline.name}_hourly`, and again when a run reports a **gap** (point-in-time recovery was off, or nothing ran for longer
+than it reaches): it repairs the tables, removes what is gone, and undoes nothing newer.
 """
 
 

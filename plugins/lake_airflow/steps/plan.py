@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from lake_airflow.exports import has_export
 from lake_airflow.lake_state import commit_coverage
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.sources import SourceState, present, read_source_states
+from lake_airflow.versions import require_one_version
 from lake_airflow.xcoms import PLAN_KEY
 
 log = logging.getLogger(__name__)
@@ -44,9 +46,10 @@ def plan(pipeline: str, kind: Kind, **context: Any) -> list[dict[str, Any]]:
     """Extend the plan for this run and return one export per planned item and source; the whole decision goes to XCom ``plan``.
 
     Raises:
-        SourceError, PlanError, GapError: before anything is started, naming the value and the remedy.
+        MixedVersionsError, SourceError, PlanError, GapError: before anything is started, naming the value and the remedy.
     """
     lake = read_lake(pipeline)
+    require_one_version(lake, Path(context["dag"].fileloc).parent)
     request = build_request(context["dag_run"], context["params"])
     decision, now = decide(lake, kind, request)
     for note in decision.notes:

@@ -15,13 +15,13 @@ from airflow.triggers.base import TriggerEvent
 
 ENDED = "success"
 LATE = "deadline"
-_WAITERS = Path(__file__).parents[1] / "waiters" / "lake.json"
+WAITERS = Path(__file__).parents[1] / "waiters" / "lake.json"
 
 
 class WaiterHook(AwsBaseHook):  # type: ignore[misc]
     """A hook whose waiters are ours: they end at every terminal state, and whoever waits decides what it means."""
 
-    waiter_path = _WAITERS
+    waiter_path = WAITERS
 
 
 class DeadlineTrigger(AwsBaseWaiterTrigger):  # type: ignore[misc]

@@ -1,0 +1,193 @@
+"""What every DAG promises: rules that hold for all of them, params, and the graph as the flow is drawn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, TriggerRule
+from lake_airflow.policy import (
+    CRAWL_CEILING,
+    EXPORT_CEILING,
+    QUERY_CEILING,
+    RETRIES,
+    RUN_CEILING,
+    SLOT_CEILING,
+    Tag,
+)
+
+from include.dynamo_lake.declaration import pipeline_names, read_declaration
+from include.dynamo_lake.errors import GapError, TransientError
+from tests.airflow_environment import ROOT
+
+BAG = DagBag(dag_folder=ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder")
+DAGS = [BAG.dags[dag_id] for dag_id in sorted(BAG.dags)]
+TASKS = [(dag, task) for dag in DAGS for task in dag.tasks]
+every_dag = pytest.mark.parametrize("dag", DAGS, ids=lambda dag: dag.dag_id)
+every_task = pytest.mark.parametrize(("dag", "task"), TASKS, ids=lambda one: getattr(one, "task_id", ""))
+
+
+def settled(task: Any, name: str) -> Any:
+    """An argument of a task, mapped or not."""
+    return task.partial_kwargs.get(name) if hasattr(task, "partial_kwargs") else getattr(task, name)
+
+
+def test_every_declaration_has_its_dags() -> None:
+    assert BAG.import_errors == {}
+    hourly = [name for name in pipeline_names() if read_declaration(name).schedule.mode != "on_change"]
+    assert {f"{name}_bootstrap" for name in pipeline_names()} | {f"{name}_hourly" for name in hourly} <= set(BAG.dags)
+
+
+@every_dag
+def test_a_dag_says_what_it_is(dag: Any) -> None:
+    assert len(dag.dag_id) <= 50
+    assert dag.doc_md
+    assert dag.description
+    assert {tag for tag in dag.tags if not tag.startswith("pipeline:")} <= {tag.value for tag in Tag}
+    assert dag.owner == read_declaration(dag.dag_id.rpartition("_")[0]).owner
+
+
+@every_dag
+def test_a_dag_never_catches_up_and_runs_once_at_a_time(dag: Any) -> None:
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert dag.dagrun_timeout == RUN_CEILING
+
+
+@every_task
+def test_a_task_has_documentation_an_owner_and_ends(dag: Any, task: Any) -> None:
+    assert settled(task, "doc_md")
+    assert settled(task, "owner") == dag.owner
+    assert timedelta(0) < settled(task, "execution_timeout") < RUN_CEILING
+
+
+@every_task
+def test_a_task_retries_what_a_retry_can_help(dag: Any, task: Any) -> None:
+    policy = settled(task, "retry_policy")
+    assert settled(task, "retries") == RETRIES
+    assert isinstance(policy, ExceptionRetryPolicy)
+    assert policy.evaluate(GapError("gap"), 1, 3).action is RetryAction.FAIL
+    assert policy.evaluate(TransientError("later"), 1, 3).action is RetryAction.DEFAULT
+    assert policy.evaluate(OSError("unknown"), 1, 3).action is RetryAction.DEFAULT
+
+
+@every_task
+def test_a_task_takes_no_pool_and_waits_for_no_past_run(dag: Any, task: Any) -> None:
+    assert settled(task, "pool") in {None, "default_pool"}
+    assert not settled(task, "depends_on_past")
+    assert not settled(task, "wait_for_downstream")
+
+
+@every_task
+def test_a_sensor_gives_its_slot_back_and_has_a_ceiling(dag: Any, task: Any) -> None:
+    if hasattr(task, "poke_interval"):
+        assert (task.mode, task.poke_interval) == ("reschedule", 1)
+        assert task.timeout == CRAWL_CEILING.total_seconds()
+
+
+def test_the_ceilings_of_all_waits_of_a_run_fit_into_it() -> None:
+    assert EXPORT_CEILING + SLOT_CEILING + CRAWL_CEILING * 2 + QUERY_CEILING < RUN_CEILING
+
+
+@every_task
+def test_no_template_reads_the_data_interval_or_the_logical_date(dag: Any, task: Any) -> None:
+    texts = [str(settled(task, field)) for field in task.template_fields if field not in {"python_callable"}]
+    for word in ("logical_date", "data_interval", "{{ ds", "{{ ts", "prev_", "execution_date"):
+        assert not any(word in text for text in texts)
+
+
+def hourly() -> Any:
+    return BAG.dags[f"{pipeline_names()[0]}_hourly"]
+
+
+def bootstrap() -> Any:
+    return BAG.dags[f"{pipeline_names()[0]}_bootstrap"]
+
+
+def test_the_hourly_dag_has_data_intervals_and_the_bootstrap_no_schedule() -> None:
+    assert isinstance(hourly().timetable, CronDataIntervalTimetable)
+    assert bootstrap().schedule is None
+
+
+def test_a_range_is_typed_and_optional() -> None:
+    params = hourly().params
+    assert params.dump() == {"start": None, "end": None}
+    for name in ("start", "end"):
+        schema = params.get_param(name).schema
+        assert (schema["type"], schema["format"]) == (["null", "string"], "date-time")
+        assert schema["title"]
+        params.get_param(name).resolve("2026-11-24T02:00:00Z")
+    assert bootstrap().params.dump() == {}
+
+
+def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
+    pipeline = read_declaration(pipeline_names()[0])
+    sources = ["main", "lookup"] if pipeline.lookup else ["main"]
+    checks = [f"verify.{check}" for check in ("counts", *pipeline.checks.run)]
+    flow: dict[str, list[str]] = {
+        "plan": [*(f"capture.crawl_{source}" for source in sources), "capture.export"],
+        **{f"capture.crawl_{source}": [f"capture.wait_crawl_{source}"] for source in sources},
+        **{f"capture.wait_crawl_{source}": ["capture.check_contract"] for source in sources},
+        "capture.export": ["capture.check_contract"],
+        "capture.check_contract": ["merge.build_batch"],
+        "merge.build_batch": ["merge.glue_job", "publish.finish"],
+        "merge.glue_job": checks,
+        **{check: ["publish.snapshot"] for check in checks},
+        "publish.snapshot": ["publish.finish"],
+        "publish.finish": ["publish.crawl_output"],
+        "publish.crawl_output": ["publish.wait_crawl_output"],
+        "publish.wait_crawl_output": ["publish.assert_pointer"],
+        "publish.assert_pointer": ["publish.announce"],
+        "publish.announce": [],
+    }
+    expected = {task_id: sorted(below) for task_id, below in flow.items()}
+    for dag in (hourly(), bootstrap()):
+        assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == expected
+
+
+def test_a_skipped_crawl_or_merge_does_not_hold_up_what_follows() -> None:
+    going_on = {"capture.check_contract", "publish.finish", "publish.assert_pointer"}
+    rules = {task.task_id: settled(task, "trigger_rule") for task in hourly().tasks}
+    assert {task_id for task_id, rule in rules.items() if rule == TriggerRule.NONE_FAILED} == going_on
+    assert {rule for task_id, rule in rules.items() if task_id not in going_on} == {TriggerRule.ALL_SUCCESS}
+
+
+def test_groups_have_tooltips_and_the_branch_has_labels() -> None:
+    groups = hourly().task_group.children
+    assert {name for name in groups if name != "plan"} == {"capture", "merge", "verify", "publish"}
+    assert all(groups[name].tooltip for name in groups if name != "plan")
+    labels = hourly().edge_info["merge.build_batch"]
+    assert labels["publish.finish"]["label"] == "nothing to do"
+    assert labels["merge.glue_job"]["label"] == "statements to apply"
+
+
+def test_what_starts_something_in_aws_links_to_it() -> None:
+    links = {task.task_id: [link.name for link in task.operator_extra_links] for task in hourly().tasks}
+    assert links["capture.export"] == ["Export"]
+    assert links["merge.glue_job"] == ["Glue job run"]
+    assert links["capture.crawl_main"] == links["publish.wait_crawl_output"] == ["Crawler"]
+    assert links["publish.snapshot"] == ["Iceberg snapshot"]
+    assert links["publish.announce"] == ["Run report"]
+    assert all(
+        links[f"verify.{check}"] == ["Athena query"] for check in read_declaration(pipeline_names()[0]).checks.run
+    )
+
+
+def test_the_asset_is_the_table_that_readers_query() -> None:
+    (asset,) = hourly().get_task("publish.announce").outlets
+    pipeline = read_declaration(pipeline_names()[0])
+    assert asset.name == f"{pipeline.name}_analytics.{pipeline.target.table}"
+    assert asset.uri.startswith("s3://")
+    assert bootstrap().get_task("publish.announce").outlets == [asset]
+
+
+def test_missing_settings_are_one_clear_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = pipeline_names()[0]
+    for key in ("BUCKET", "MERGE_JOB"):
+        monkeypatch.delenv(f"AIRFLOW__LAKE_{name.upper()}__{key}")
+    bag = DagBag(dag_folder=ROOT / "dags" / "hourly.py", bundle_path=ROOT / "dags", bundle_name="dags-folder")
+    (error,) = bag.import_errors.values()
+    assert "lacks bucket, merge_job" in error
+    assert f"AIRFLOW__LAKE_{name.upper()}__BUCKET" in error
+    assert f"python -m include.deploy --pipeline {name}" in error

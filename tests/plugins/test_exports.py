@@ -1,0 +1,261 @@
+"""Exports: reused where they exist, started once where not, named where they fail."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from lake_airflow.errors import DeadlineError, ExportFailedError, ExportRefusedError
+from lake_airflow.exports import build_export_request, find_attempts, has_export, read_billed_bytes, read_source_export
+from lake_airflow.operators.export import DynamoDBExportOperator
+from lake_airflow.triggers.base import LATE
+from lake_airflow.triggers.export import ExportEndedTrigger, PauseTrigger
+
+from include.dynamo_lake.coverage import FullExport, item_from_json
+from include.dynamo_lake.errors import ChangeFileError
+from include.dynamo_lake.manifests import export_prefix
+from include.dynamo_lake.windows import Window
+from tests.plugins.fakes import NOW, FakeClients, context_of
+
+TABLE = "arn:aws:dynamodb:eu-central-1:000000000000:table/orders"
+ITEM = {"kind": "window", "start": "2026-11-24T01:00:00Z", "end": "2026-11-24T02:00:00Z"}
+WINDOW = item_from_json(ITEM)
+PREFIX = export_prefix("orders", WINDOW)
+
+
+def operator(**arguments: Any) -> DynamoDBExportOperator:
+    return DynamoDBExportOperator(
+        task_id="export", source="orders", item=ITEM, table_arn=TABLE, bucket="b", key_arn="key", **arguments
+    )
+
+
+def deferral(task: DynamoDBExportOperator, event: Any = None) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as caught:
+        task.execute(context_of(), event)
+    return caught.value
+
+
+def restorable(clients: FakeClients, latest: Any = NOW) -> None:
+    clients.dynamodb.recovery["orders"] = {
+        "PointInTimeRecoveryStatus": "ENABLED",
+        "EarliestRestorableDateTime": NOW - timedelta(days=1),
+        "LatestRestorableDateTime": latest,
+    }
+
+
+def put_with_checksum(clients: FakeClients, stem: str, body: bytes) -> None:
+    clients.s3.objects[f"{stem}.json"] = body
+    clients.s3.objects[f"{stem}.md5"] = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest())
+
+
+def put_finished(clients: FakeClients, export_id: str = "0001", count: int = 2) -> str:
+    folder = f"{PREFIX}AWSDynamoDB/{export_id}/"
+    key = f"{PREFIX}AWSDynamoDB/data/x.json.gz"
+    line = {"itemCount": count, "md5Checksum": "m", "etag": "e", "dataFileS3Key": key}
+    put_with_checksum(clients, f"{folder}manifest-files", json.dumps(line).encode())
+    put_with_checksum(
+        clients, f"{folder}manifest-summary", json.dumps({"itemCount": count, "billedSizeBytes": 77}).encode()
+    )
+    clients.s3.objects[key] = b"12345"
+    return f"{TABLE}/export/{export_id}"
+
+
+def put_started(clients: FakeClients, export_id: str, status: str) -> str:
+    arn = f"{TABLE}/export/{export_id}"
+    clients.s3.objects[f"{PREFIX}AWSDynamoDB/{export_id}/_started"] = b""
+    clients.dynamodb.exports[arn] = {"ExportArn": arn, "ExportStatus": status, "FailureCode": "S3AccessDenied"}
+    return arn
+
+
+def test_an_item_without_an_export_gets_one_and_waits_for_it_deferred(clients: FakeClients) -> None:
+    restorable(clients)
+    waiting = deferral(operator())
+    (request,) = clients.dynamodb.requests
+    assert request["ExportType"] == "INCREMENTAL_EXPORT"
+    assert request["IncrementalExportSpecification"] == {
+        "ExportFromTime": WINDOW.start if isinstance(WINDOW, Window) else None,
+        "ExportToTime": WINDOW.end,
+        "ExportViewType": "NEW_IMAGE",
+    }
+    assert (request["S3Prefix"] + "/", request["S3SseKmsKeyId"]) == (PREFIX, "key")
+    assert isinstance(waiting.trigger, ExportEndedTrigger)
+    assert waiting.trigger.deadline - time.time() == pytest.approx(3 * 3600, abs=30)
+
+
+def test_a_finished_export_is_reused_and_nothing_asked_of_dynamodb(clients: FakeClients) -> None:
+    arn = put_finished(clients)
+    assert operator().execute(context_of())["export_arn"] == arn
+    assert clients.dynamodb.requests == []
+
+
+def test_a_running_export_is_waited_for_and_no_other_started(clients: FakeClients) -> None:
+    arn = put_started(clients, "0001", "IN_PROGRESS")
+    assert deferral(operator()).trigger.return_value == arn
+    assert clients.dynamodb.requests == []
+
+
+def test_a_finished_export_counts_more_than_a_later_failed_one(clients: FakeClients) -> None:
+    arn = put_finished(clients, "0001")
+    put_started(clients, "0002", "FAILED")
+    assert operator().execute(context_of())["export_arn"] == arn
+
+
+def test_the_token_is_the_attempts_name(clients: FakeClients) -> None:
+    def token(**changed: Any) -> str:
+        arguments: dict[str, Any] = {
+            "bucket": "b", "prefix": PREFIX, "table_arn": TABLE, "item": WINDOW, "key_arn": "k", "failed_attempts": 0, **changed
+        }  # fmt: skip
+        return str(build_export_request(**arguments)["ClientToken"])
+
+    assert token() == token()
+    others = {
+        token(failed_attempts=1),
+        token(bucket="other"),
+        token(table_arn=TABLE + "2"),
+        token(item=FullExport(NOW)),
+        token(),
+    }
+    assert len(others) == 5
+
+
+def test_a_lost_answer_finds_the_same_export_again(clients: FakeClients) -> None:
+    restorable(clients)
+    first = deferral(operator()).trigger.return_value
+    assert deferral(operator()).trigger.return_value == first
+    assert len(clients.dynamodb.exports) == 1
+
+
+def test_after_a_failed_export_another_is_started_under_another_token(clients: FakeClients) -> None:
+    restorable(clients)
+    put_started(clients, "0000", "FAILED")
+    waiting = deferral(operator())
+    assert waiting.trigger.return_value == f"{TABLE}/export/0001"
+    expected = build_export_request("b", PREFIX, TABLE, WINDOW, "key", 1)["ClientToken"]
+    assert clients.dynamodb.requests[0]["ClientToken"] == expected
+
+
+def test_a_failed_export_that_left_no_trace_in_the_bucket_does_not_block_the_next(clients: FakeClients) -> None:
+    restorable(clients)
+    lost = deferral(operator()).trigger.return_value
+    clients.dynamodb.exports[lost]["ExportStatus"] = "FAILED"
+    assert deferral(operator()).trigger.return_value != lost
+
+
+def test_a_full_export_is_asked_for_as_of_its_instant(clients: FakeClients) -> None:
+    request = build_export_request("b", "p/", TABLE, FullExport(NOW), "key", 0)
+    assert (request["ExportType"], request["ExportTime"]) == ("FULL_EXPORT", NOW)
+
+
+def test_a_window_that_cannot_be_restored_yet_is_waited_for_deferred(clients: FakeClients) -> None:
+    restorable(clients, WINDOW.end - timedelta(minutes=5))
+    waiting = deferral(operator())
+    assert isinstance(waiting.trigger, PauseTrigger)
+    assert (waiting.method_name, clients.dynamodb.requests) == ("execute", [])
+    assert waiting.trigger.until - time.time() == pytest.approx(300, abs=30)
+    restorable(clients)
+    event = {"deadline": waiting.trigger.deadline}
+    assert deferral(operator(), event).trigger.deadline == waiting.trigger.deadline
+
+
+def test_a_window_that_is_too_far_ahead_is_an_error_that_names_both_instants(clients: FakeClients) -> None:
+    restorable(clients, WINDOW.end - timedelta(hours=9))
+    with pytest.raises(DeadlineError, match=r"9:00:00 after what table orders can restore \(2026-11-23T17:00:00Z\)"):
+        operator().execute(context_of())
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("TableNotFoundException", "create the table"),
+        ("PointInTimeRecoveryUnavailableException", "switch point-in-time recovery on"),
+        ("InvalidExportTimeException", "run the bootstrap DAG"),
+        ("ExportConflictException", "same token"),
+    ],
+)
+def test_a_refusal_is_named_with_its_remedy_and_not_retried(clients: FakeClients, code: str, words: str) -> None:
+    restorable(clients)
+    clients.dynamodb.refuse = code
+    with pytest.raises(ExportRefusedError, match=words) as caught:
+        operator().execute(context_of())
+    assert code in str(caught.value)
+    assert "source orders" in str(caught.value)
+
+
+def test_too_many_exports_at_once_is_worth_a_retry(clients: FakeClients) -> None:
+    restorable(clients)
+    clients.dynamodb.refuse = "LimitExceededException"
+    with pytest.raises(ExportFailedError, match="300 exports"):
+        operator().execute(context_of())
+
+
+def ended(arn: str, status: str = "success") -> dict[str, Any]:
+    return {"export_arn": arn, "status": status, "message": "m", "deadline": 0.0}
+
+
+def test_a_completed_export_is_the_result(clients: FakeClients) -> None:
+    arn = put_started(clients, "0001", "COMPLETED")
+    result = operator().execute_complete(context_of(), ended(arn))
+    assert result == {"source": "orders", "item": ITEM, "export_arn": arn, "prefix": f"s3://b/{PREFIX}"}
+
+
+def test_a_failed_export_is_told_with_dynamodbs_code(clients: FakeClients) -> None:
+    arn = put_started(clients, "0001", "FAILED")
+    with pytest.raises(ExportFailedError, match="S3AccessDenied"):
+        operator().execute_complete(context_of(), ended(arn))
+
+
+def test_at_its_ceiling_the_wait_ends_and_says_that_the_export_goes_on(clients: FakeClients) -> None:
+    arn = put_started(clients, "0001", "IN_PROGRESS")
+    with pytest.raises(DeadlineError, match="goes on"):
+        operator().execute_complete(context_of(), ended(arn, LATE))
+
+
+def test_attempts_are_told_apart(clients: FakeClients) -> None:
+    put_finished(clients, "0001")
+    put_started(clients, "0002", "FAILED")
+    put_started(clients, "0003", "IN_PROGRESS")
+    clients.s3.objects[f"{PREFIX}AWSDynamoDB/0004/_started"] = b""
+    attempts = find_attempts(clients.s3, clients.dynamodb, "b", PREFIX, TABLE)
+    assert [attempt.state for attempt in attempts] == ["finished", "failed", "running", "gone"]
+
+
+def test_a_failed_export_covers_nothing(clients: FakeClients) -> None:
+    put_started(clients, "0001", "FAILED")
+    assert not has_export(clients.s3, clients.dynamodb, "b", "orders", WINDOW, TABLE)
+    put_started(clients, "0002", "IN_PROGRESS")
+    assert has_export(clients.s3, clients.dynamodb, "b", "orders", WINDOW, TABLE)
+
+
+def test_a_finished_export_is_read_with_sizes_and_billed_bytes(clients: FakeClients) -> None:
+    arn = put_finished(clients)
+    export = read_source_export(clients.s3, "b", "orders", WINDOW, arn)
+    assert [(file.records, file.bytes) for file in export.files] == [(2, 5)]
+    assert read_billed_bytes(clients.s3, "b", export) == 77
+
+
+@pytest.mark.parametrize("name", ["manifest-summary.json", "manifest-files.json", "manifest-files.md5"])
+def test_a_missing_manifest_is_named(clients: FakeClients, name: str) -> None:
+    arn = put_finished(clients)
+    del clients.s3.objects[f"{PREFIX}AWSDynamoDB/0001/{name}"]
+    with pytest.raises(ChangeFileError, match=name):
+        read_source_export(clients.s3, "b", "orders", WINDOW, arn)
+
+
+def test_a_manifest_that_was_changed_is_named(clients: FakeClients) -> None:
+    arn = put_finished(clients)
+    clients.s3.objects[f"{PREFIX}AWSDynamoDB/0001/manifest-files.json"] += b"\n"
+    with pytest.raises(ChangeFileError, match=r"manifest-files.json does not match its checksum"):
+        read_source_export(clients.s3, "b", "orders", WINDOW, arn)
+
+
+def test_a_data_file_that_is_gone_is_named(clients: FakeClients) -> None:
+    arn = put_finished(clients)
+    del clients.s3.objects[f"{PREFIX}AWSDynamoDB/data/x.json.gz"]
+    with pytest.raises(ChangeFileError, match=r"x.json.gz is missing"):
+        read_source_export(clients.s3, "b", "orders", WINDOW, arn)

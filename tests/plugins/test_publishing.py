@@ -1,0 +1,173 @@
+"""Readers only ever move forwards, to what was verified, whatever rivals, crashes and people do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from lake_airflow.errors import StateConflictError
+from lake_airflow.lake_state import Published, read_published
+from lake_airflow.publishing import ReadersTable, point_to_published, publish
+
+from include.dynamo_lake.names import PUBLISHED_KEY
+from tests.plugins.fakes import FakeClients
+
+READERS = ReadersTable("b", "analytics", "t")
+PLACE = ("analytics", "t")
+
+
+def metadata(number: int, uuid: str = "u") -> dict[str, Any]:
+    snapshots = [
+        {
+            "snapshot-id": one,
+            "sequence-number": one,
+            "summary": {},
+            **({"parent-snapshot-id": one - 1} if one > 1 else {}),
+        }
+        for one in range(1, number + 1)
+    ]
+    fields = [
+        {"name": "id", "type": "long"},
+        {"name": "amount", "type": "decimal(18, 6)"},
+        {"name": "at", "type": "timestamp"},
+    ]
+    return {
+        "table-uuid": uuid,
+        "location": "s3://b/warehouse/t",
+        "current-snapshot-id": number,
+        "snapshots": snapshots,
+        "current-schema-id": 1,
+        "schemas": [{"schema-id": 0, "fields": []}, {"schema-id": 1, "fields": fields}],
+    }
+
+
+def verified(clients: FakeClients, number: int, uuid: str = "u") -> Published:
+    key = f"warehouse/t/metadata/{uuid}{number}.json"
+    clients.s3.objects[key] = json.dumps(metadata(number, uuid)).encode()
+    return Published(number, f"s3://b/{key}", number, number, uuid, f"batch{number}", "2026-11-24T02:00:00Z")
+
+
+def shown(clients: FakeClients) -> str:
+    return str(clients.glue.tables[PLACE]["Parameters"]["metadata_location"])
+
+
+def run_publish(clients: FakeClients, candidate: Published) -> Published:
+    return publish(clients.s3, clients.glue, READERS, candidate)
+
+
+def test_the_first_publish_creates_the_readers_table_with_iceberg_columns(clients: FakeClients) -> None:
+    first = verified(clients, 1)
+    assert run_publish(clients, first) == first
+    table = clients.glue.tables[PLACE]
+    assert table["Parameters"] == {
+        "EXTERNAL": "TRUE",
+        "table_type": "ICEBERG",
+        "metadata_location": first.metadata_location,
+    }
+    assert table["StorageDescriptor"]["Location"] == "s3://b/warehouse/t"
+    types = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert types == {"id": "bigint", "amount": "decimal(18,6)", "at": "timestamp"}
+
+
+def test_a_later_publish_moves_the_table_and_keeps_what_others_set_on_it(clients: FakeClients) -> None:
+    first, second = verified(clients, 1), verified(clients, 2)
+    run_publish(clients, first)
+    clients.glue.tables[PLACE]["Parameters"]["owner_team"] = "growth"
+    clients.glue.tables[PLACE]["Description"] = "tasks"
+    run_publish(clients, second)
+    table = clients.glue.tables[PLACE]
+    assert (shown(clients), table["Parameters"]["previous_metadata_location"]) == (
+        second.metadata_location,
+        first.metadata_location,
+    )
+    assert (table["Parameters"]["owner_team"], table["Description"], table["VersionId"]) == ("growth", "tasks", "2")
+
+
+def test_an_older_snapshot_is_a_success_that_moves_nothing(clients: FakeClients) -> None:
+    second = verified(clients, 2)
+    run_publish(clients, second)
+    assert run_publish(clients, verified(clients, 1)) == second
+    assert (shown(clients), clients.glue.tables[PLACE]["VersionId"]) == (second.metadata_location, "1")
+
+
+def test_the_same_snapshot_again_moves_nothing(clients: FakeClients) -> None:
+    first = verified(clients, 1)
+    run_publish(clients, first)
+    run_publish(clients, replace(first, batch_id="another", published_at="2026-11-24T03:00:00Z"))
+    assert clients.glue.tables[PLACE]["VersionId"] == "1"
+    assert read_published(clients.s3, "b") == first
+
+
+def test_a_table_made_anew_starts_its_numbers_again(clients: FakeClients) -> None:
+    run_publish(clients, verified(clients, 7))
+    anew = verified(clients, 1, uuid="v")
+    assert run_publish(clients, anew) == anew
+    assert shown(clients) == anew.metadata_location
+
+
+def test_a_rival_that_publishes_further_in_between_is_not_taken_back(clients: FakeClients) -> None:
+    run_publish(clients, verified(clients, 1))
+    third = verified(clients, 3)
+    clients.glue.before_update.append(lambda: run_publish(clients, third) and None)
+    run_publish(clients, verified(clients, 2))
+    assert (read_published(clients.s3, "b"), shown(clients)) == (third, third.metadata_location)
+
+
+def test_a_rival_that_writes_the_record_first_is_not_taken_back(clients: FakeClients) -> None:
+    run_publish(clients, verified(clients, 1))
+    third = verified(clients, 3)
+    clients.s3.before_put.append(lambda: run_publish(clients, third) and None)
+    assert run_publish(clients, verified(clients, 2)) == third
+    assert shown(clients) == third.metadata_location
+
+
+def test_rivals_that_both_create_the_table_end_at_the_further_one(clients: FakeClients) -> None:
+    second = verified(clients, 2)
+    clients.glue.before_update.append(lambda: run_publish(clients, second) and None)
+    run_publish(clients, verified(clients, 1))
+    assert shown(clients) == second.metadata_location
+
+
+def test_a_crash_between_record_and_table_is_healed_forwards_by_whoever_comes_next(clients: FakeClients) -> None:
+    first, second = verified(clients, 1), verified(clients, 2)
+    run_publish(clients, first)
+    clients.s3.objects[PUBLISHED_KEY] = second.to_json().encode()
+    run_publish(clients, first)
+    assert shown(clients) == second.metadata_location
+
+
+def test_a_pointer_moved_by_hand_is_put_back(clients: FakeClients) -> None:
+    first = verified(clients, 1)
+    run_publish(clients, first)
+    clients.glue.tables[PLACE]["Parameters"]["metadata_location"] = "s3://b/elsewhere.json"
+    assert point_to_published(clients.s3, clients.glue, READERS) == "s3://b/elsewhere.json"
+    assert shown(clients) == first.metadata_location
+    assert point_to_published(clients.s3, clients.glue, READERS) is None
+
+
+def test_a_table_dropped_by_hand_is_made_again(clients: FakeClients) -> None:
+    first = verified(clients, 1)
+    run_publish(clients, first)
+    clients.glue.tables.clear()
+    assert point_to_published(clients.s3, clients.glue, READERS) == ""
+    assert shown(clients) == first.metadata_location
+
+
+def test_nothing_is_asserted_before_the_first_publish(clients: FakeClients) -> None:
+    assert point_to_published(clients.s3, clients.glue, READERS) is None
+    assert clients.glue.tables == {}
+
+
+def test_someone_who_always_changes_the_table_first_is_reported(clients: FakeClients) -> None:
+    run_publish(clients, verified(clients, 1))
+    table = dict(clients.glue.tables[PLACE])
+
+    def spoil() -> None:
+        clients.glue.put_table("analytics", table)
+        clients.glue.before_update.append(spoil)
+
+    clients.glue.before_update.append(spoil)
+    with pytest.raises(StateConflictError, match="analytics.t"):
+        run_publish(clients, verified(clients, 2))
