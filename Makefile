@@ -13,7 +13,7 @@ DAG ?= campaign_hourly
 ADVANCE ?= 3600
 TRAFFIC ?= 1
 
-.PHONY: help setup run test test-fast test-deep lint local-aws dag clock up down screenshots
+.PHONY: help setup run test test-fast test-deep bundle lint local-aws dag clock up down screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test-fast: setup ## tests without Spark and without servers (60 seconds at most)
 
 test-deep: setup ## the long tests
 	@$(AIRFLOW) -m include.laptop.tests deep
+
+bundle: setup ## all that is deployed, into dist/, each file named by its content
+	@$(AIRFLOW) -m include.deploy.dist
 
 lint: setup ## ruff, mypy, import-linter
 	@$(AIRFLOW) -m ruff check .

@@ -59,19 +59,29 @@ def bundle_of(files: Mapping[str, bytes]) -> Bundle:
 
 
 def build_zip(root: Path, packages: tuple[str, ...]) -> bytes:
-    """Build a zip of ``packages`` (paths from ``root``) and the ``__init__.py`` of every folder above them.
+    """Build a zip of ``packages`` (paths from ``root``) and the ``__init__.py`` of every folder above them."""
+    members: dict[str, bytes] = {}
+    for package in packages:
+        members |= members_of(root, package)
+    return build_zip_of(members)
 
-    Members are sorted, dated alike and stored without compression: zlib's output depends on its build.
+
+def members_of(root: Path, package: str) -> dict[str, bytes]:
+    """Content by path from ``root`` of a package's files and of the ``__init__.py`` of every package above it.
+
+    Raises:
+        BundleError: the package or an ``__init__.py`` is missing.
     """
-    members = {
-        path.relative_to(root).as_posix(): path
-        for package in packages
-        for path in (*_parents_of(root, package), *_files_of(root / package))
-    }
+    paths = (*_parents_of(root, package), *_files_of(root / package))
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def build_zip_of(members: Mapping[str, bytes]) -> bytes:
+    """Zip ``members`` sorted, dated alike and without compression: zlib's output depends on its build."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
-            archive.writestr(_member(name), members[name].read_bytes())
+            archive.writestr(_member(name), members[name])
     return buffer.getvalue()
 
 
@@ -84,14 +94,17 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 def _parents_of(root: Path, package: str) -> Iterator[Path]:
     for folder in Path(package).parents:
-        if folder != Path():
+        # The plugins folder is no package: it is the root of its zip.
+        if folder not in {Path(), Path("plugins")}:
             yield _required_init(root / folder)
 
 
 def _files_of(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise BundleError(f"{folder} is missing: run from a complete checkout")
-    _required_init(folder)
+    # A folder of plain files, such as a waiter model's, is read by its path and need not be a package.
+    if any(folder.glob("*.py")):
+        _required_init(folder)
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name == "__pycache__" or path.suffix == ".pyc":
             continue

@@ -27,6 +27,9 @@ def copy_checkout(folder: Path) -> Path:
     for package in ("include/dynamo_lake", "include/pipelines", "include/stream_capture"):
         shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "include" / "__init__.py", folder / "include")
+    for part in ("plugins", "dags"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "requirements.txt", folder)
     (folder / "glue_scripts").mkdir()
     (folder / "glue_scripts" / "__init__.py").touch()
     (folder / "glue_scripts" / SCRIPT).write_text("print('merge')\n")
