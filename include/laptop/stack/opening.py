@@ -17,27 +17,16 @@ from include.deploy.deployment import Deployed
 from include.dynamo_lake.names import COVERAGE_KEY, PipelineNames
 from include.laptop.running import session
 from include.laptop.stack.airflow_api import AirflowApi, AirflowApiError
+from include.laptop.stack.clock import PAST, advance, local_now
 from include.laptop.stack.errors import StackError, StoppedError
 from include.laptop.stack.traffic import present_traffic
 from include.local_aws import demo
-from include.local_aws.process import ask
 
-PAST = timedelta(hours=4)
 STEP = timedelta(minutes=15)
 STEP_WRITES = 15
 USERS, CAMPAIGNS = 2000, 40
 PARSE_CEILING_S, PLAN_CEILING_S, BOOTSTRAP_CEILING_S = 180.0, 300.0, 1800.0
 ENDED = ("success", "failed")
-
-
-def past_start(now: datetime | None = None) -> str:
-    """Where local AWS's clock starts, ISO 8601."""
-    return ((now or datetime.now(UTC)) - PAST).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def local_now(endpoint_url: str) -> datetime:
-    """Local AWS's present."""
-    return datetime.fromisoformat(ask(endpoint_url, "GET", "/_local/status")["now"])
 
 
 @dataclass(frozen=True)
@@ -143,4 +132,4 @@ class Opening:
         return local_now(self.aws["AWS_ENDPOINT_URL"])
 
     def _advance(self, by: timedelta) -> None:
-        ask(self.aws["AWS_ENDPOINT_URL"], "POST", "/_local/clock", {"advance": by.total_seconds()})
+        advance(self.aws["AWS_ENDPOINT_URL"], by)

@@ -21,10 +21,11 @@ from include.laptop.airflow_env import airflow_environment
 from include.laptop.running import deploy_all
 from include.laptop.stack import settings
 from include.laptop.stack.airflow_api import AirflowApi, AirflowApiError
+from include.laptop.stack.clock import past_start
 from include.laptop.stack.database import Database, start_database
 from include.laptop.stack.errors import StackError, StoppedError
 from include.laptop.stack.folder import FAILED, READY, StackFolder, StackState
-from include.laptop.stack.opening import Opening, past_start
+from include.laptop.stack.opening import Opening
 from include.laptop.stack.parts import Part, migrate_database, start_airflow, start_part
 from include.laptop.stack.processes import GRACE_S, end, find_parts
 from include.local_aws.process import RunningLocalAws, start_local_aws

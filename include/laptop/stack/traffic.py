@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from include.laptop.running import session
+from include.laptop.stack.clock import local_now
 from include.local_aws import demo
 
 BURST_WRITES = 12
@@ -20,10 +21,8 @@ def present_traffic(dynamodb: Any, seed: int | None = None) -> demo.LiveTraffic:
     return demo.LiveTraffic(users, campaigns, seed)
 
 
-def main() -> None:
-    """Write a burst, wait, and so on; the machine's clock is local AWS's by now."""
-    from include.laptop.stack.opening import local_now
-
+def write_bursts() -> None:
+    """Write a burst, wait, and so on, at the endpoint and with the keys of this process's environment."""
     dynamodb = session(os.environ).client("dynamodb")
     traffic = present_traffic(dynamodb)
     while True:
@@ -34,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_bursts()
