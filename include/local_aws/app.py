@@ -15,6 +15,7 @@ from include.local_aws.calls import Answer, AwsError, Call, Handler
 from include.local_aws.core import LocalAws
 from include.local_aws.gate import Gate, signed_scope
 from include.local_aws.stacks import Stacks
+from include.local_aws.stream_mapping import requests as mapping_requests
 
 log = logging.getLogger(__name__)
 Scope = dict[str, Any]
@@ -104,6 +105,9 @@ class LocalAwsApp:
             refusals.check_iam(body)
         elif service == "cloudformation":
             send = await self._watch_stacks(headers, body, send)
+        elif service == "lambda" and mapping_requests.concerns(scope["path"]):
+            mapping_requests.check(self.aws, scope["method"], body, *base.account_and_region_of(headers))
+            send = mapping_requests.reshaping_send(send, self.aws.clock, scope["method"], body)
         await self._to_base(scope, headers, _replay(body), send)
 
     async def _watch_keys(self, scope: Scope, headers: dict[str, str], send: Send) -> Send:
@@ -166,6 +170,7 @@ class LocalAwsApp:
         async def watch(message: dict[str, Any]) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
+                self.aws.background(self.aws.stream_mappings.run())
                 self._ready.set()
 
         return watch

@@ -23,6 +23,7 @@ from include.local_aws.faults import Faults
 from include.local_aws.glue_definitions import JobExecutionProperties
 from include.local_aws.iam_checks import Check, own_checks
 from include.local_aws.pitr import Pitr
+from include.local_aws.stream_mapping.mappings import StreamMappings
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class LocalAws:
         self.change_log = ChangeLog(settings.data_dir / "changes.sqlite")
         self.capture = ChangeCapture(self.change_log, clock)
         self.base_app = CapturingApp(base.base_app, self.capture, base.account_and_region_of)
+        self.stream_mappings = StreamMappings(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._processes: set[asyncio.subprocess.Process] = set()
 

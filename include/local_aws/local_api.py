@@ -13,7 +13,7 @@ from include.local_aws.core import LocalAws
 
 _KNOWN = (
     "GET /_local/status, GET /_local/decisions, POST /_local/clock {advance}, POST /_local/pitr {lag_s}, "
-    "POST /_local/faults {target, code, message, status, times}"
+    "POST /_local/faults {target, code, message, status, times}, POST /_local/streams {repeat, reorder, seed}"
 )
 
 
@@ -49,6 +49,11 @@ def _set_lag(aws: LocalAws, content: Json) -> Json:
     return _status(aws, content)
 
 
+def _disturb_streams(aws: LocalAws, content: Json) -> Json:
+    aws.stream_mappings.disturbance.set(content)
+    return _status(aws, content)
+
+
 def _decisions(aws: LocalAws, _: Json) -> Json:
     return {"decisions": [_decision(one) for one in aws.decisions.all()]}
 
@@ -59,6 +64,7 @@ _ROUTES: dict[str, Callable[[LocalAws, Json], Json]] = {
     "POST /_local/clock": _advance,
     "POST /_local/pitr": _set_lag,
     "POST /_local/faults": _arm_fault,
+    "POST /_local/streams": _disturb_streams,
 }
 
 

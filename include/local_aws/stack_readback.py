@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from include.local_aws.calls import Json
+from include.local_aws.calls import AwsError, Json
 from include.local_aws.stack_repairs import Clients, encryption_rule, lifecycle_rule
+from include.local_aws.stream_mapping.requests import check_settings
 
 Reader = Callable[[Clients, str, Json], Json]
 
@@ -136,6 +139,26 @@ def read_log_group(clients: Clients, name: str, properties: Json) -> Json:
     }
 
 
+def read_function(clients: Clients, name: str, properties: Json) -> Json:
+    """The configuration; the code is compared by its object, which must be what the function runs."""
+    function = clients("lambda").get_function(FunctionName=name)
+    code = properties["Code"]
+    body = clients("s3").get_object(Bucket=code["S3Bucket"], Key=code["S3Key"])["Body"].read()
+    runs_it = base64.b64encode(hashlib.sha256(body).digest()).decode() == function["Configuration"]["CodeSha256"]
+    return {**function["Configuration"], "Code": code if runs_it else None, "Tags": properties.get("Tags")}
+
+
+def read_mapping(clients: Clients, uuid: str, properties: Json) -> Json:
+    """The mapping as the API shows it. Raises AwsError for settings that nothing here acts on."""
+    check_settings(properties)
+    stream, table = properties["EventSourceArn"], properties["EventSourceArn"].split("/")[1]
+    present = clients("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamArn")
+    if stream != present:
+        raise AwsError("InvalidParameterValueException", f"Stream not found: {stream} (the table's is {present})")
+    found: Json = clients("lambda").get_event_source_mapping(UUID=uuid)
+    return {**found, "FunctionName": found["FunctionArn"].split(":function:")[1], "Enabled": found["State"] == "Enabled"}
+
+
 def read_role(clients: Clients, name: str, properties: Json) -> Json:
     iam = clients("iam")
     role = iam.get_role(RoleName=name)["Role"]
@@ -196,6 +219,8 @@ READERS: dict[str, Reader] = {
     "AWS::IAM::Role": read_role,
     "AWS::KMS::Alias": read_alias,
     "AWS::KMS::Key": read_key,
+    "AWS::Lambda::EventSourceMapping": read_mapping,
+    "AWS::Lambda::Function": read_function,
     "AWS::Logs::LogGroup": read_log_group,
     "AWS::S3::Bucket": read_bucket,
     "AWS::S3::BucketPolicy": read_bucket_policy,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.local_aws.calls import Json
+from include.local_aws.stream_mapping.model import DEFAULT_BATCH_SIZE
 
 Clients = Callable[[str], Any]
 
@@ -143,6 +144,12 @@ def repair_topic(clients: Clients, arn: str, properties: Json) -> None:
         clients("sns").set_topic_attributes(TopicArn=arn, AttributeName="KmsMasterKeyId", AttributeValue=key)
 
 
+def repair_mapping(clients: Clients, uuid: str, properties: Json) -> None:
+    """A mapping's default batch size, which the base takes from queues."""
+    if "BatchSize" not in properties:
+        clients("lambda").update_event_source_mapping(UUID=uuid, BatchSize=DEFAULT_BATCH_SIZE)
+
+
 def truth(value: Any) -> bool:
     """CloudFormation's booleans come as `true`, `"true"` or `"True"`."""
     return str(value).lower() == "true"
@@ -152,6 +159,7 @@ REPAIRS: dict[str, Callable[[Clients, str, Json], None]] = {
     "AWS::DynamoDB::Table": repair_table,
     "AWS::Glue::Crawler": repair_crawler,
     "AWS::Glue::Job": repair_job,
+    "AWS::Lambda::EventSourceMapping": repair_mapping,
     "AWS::S3::Bucket": repair_bucket,
     "AWS::SNS::Topic": repair_topic,
 }
