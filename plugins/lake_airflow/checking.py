@@ -2,8 +2,54 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+from include.dynamo_lake.checks import Snapshots, render_check
+from include.dynamo_lake.names import QUARANTINE_TABLE, mirror_table
+from include.dynamo_lake.reports import RunReport
+from lake_airflow.iceberg import TableMetadata, read_metadata
+from lake_airflow.lake_state import Published, read_published
 from lake_airflow.pipelines import Lake
+from lake_airflow.steps.verify import read_report
+
+# The years that a timestamp may have.
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 
 
-def build_check_query(lake: Lake, check: str, batch_id: str) -> str | None:
-    return None
+def build_check_query(lake: Lake, check: str, batch_id: str) -> str:
+    """Render a check at the snapshots that a batch's report names.
+
+    Covers what earlier runs merged and did not publish too: days from the marks of all commits since the published snapshot,
+    items from its ``derived_through``.
+    """
+    report = read_report(lake, batch_id)
+    state = report.tables[lake.target]
+    metadata = read_metadata(lake.clients.s3, state.metadata_location)
+    published = read_published(lake.clients.s3, lake.bucket)
+    if published is not None and published.table_uuid != metadata.table_uuid:
+        published = None  # the table was made anew: nothing of it is published
+    return render_check(
+        check,
+        lake.pipeline,
+        build_snapshots(lake, report),
+        days=changed_days(metadata, state.snapshot_id, published),
+        since_run=published.derived_through if published else 0,
+    )
+
+
+def build_snapshots(lake: Lake, report: RunReport) -> Snapshots:
+    """The snapshots of the run: of the target, the main source's mirror and the quarantine."""
+
+    def snapshot(table: str) -> int | None:
+        return report.tables[table].snapshot_id if table in report.tables else None
+
+    mirror = mirror_table(lake.pipeline.main.id)
+    return Snapshots(target=snapshot(lake.target), mirror=snapshot(mirror), quarantine=snapshot(QUARANTINE_TABLE))
+
+
+def changed_days(metadata: TableMetadata, snapshot_id: int, published: Published | None) -> tuple[date, ...]:
+    """Days that commits after the published snapshot changed; all days where the commits between are no longer known."""
+    days = metadata.days_between(published.snapshot_id if published else None, snapshot_id)
+    if days is None:
+        return tuple(_FIRST_DAY + timedelta(days=one) for one in range((_LAST_DAY - _FIRST_DAY).days + 1))
+    return tuple(date.fromisoformat(day) for day in days)

@@ -53,7 +53,8 @@ class TableMetadata:
         return {int(one["snapshot-id"]): one for one in self.content.get("snapshots", [])}
 
     def sequence_number(self, snapshot_id: int) -> int:
-        return int(self.snapshots[snapshot_id].get("sequence-number", 0))
+        """The snapshot's place in the table's history; 0 for a table without one."""
+        return int(self.snapshots.get(snapshot_id, {}).get("sequence-number", 0))
 
     def mark(self, name: str) -> int:
         """The newest value of a numeric mark (``lake.run``, ``lake.derived_through``) up to the head; 0 where none was made."""
@@ -81,13 +82,15 @@ class TableMetadata:
             snapshot_id = int(parent) if parent is not None else None
 
     def days_between(self, older: int | None, newer: int) -> tuple[str, ...] | None:
-        """All days that commits after ``older`` up to ``newer`` changed; None where that cannot be told (then: all days)."""
+        """All days that commits after ``older`` (None: all commits) up to ``newer`` changed; None where some are no longer known."""
         days: set[str] = set()
+        parent: Any = None
         for snapshot in self.ancestry(newer):
             if int(snapshot["snapshot-id"]) == older:
                 return tuple(sorted(days))
             days |= {day for day in snapshot.get("summary", {}).get(SUMMARY_DAYS, "").split(",") if day}
-        return None
+            parent = snapshot.get("parent-snapshot-id")
+        return tuple(sorted(days)) if older is None and parent is None else None
 
     @property
     def glue_columns(self) -> list[dict[str, str]]:

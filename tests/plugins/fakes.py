@@ -1,5 +1,7 @@
 """Small stand-ins for AWS clients that decide as AWS does, with rivals and failures that a test places between two calls."""
 
+# ruff: noqa: N803 - arguments are named as boto3 names them
+
 from __future__ import annotations
 
 import io

@@ -169,5 +169,5 @@ def test_someone_who_always_changes_the_table_first_is_reported(clients: FakeCli
         clients.glue.before_update.append(spoil)
 
     clients.glue.before_update.append(spoil)
-    with pytest.raises(StateConflictError, match="analytics.t"):
+    with pytest.raises(StateConflictError, match=r"analytics\.t"):
         run_publish(clients, verified(clients, 2))

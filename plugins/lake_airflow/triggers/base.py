@@ -34,7 +34,8 @@ class DeadlineTrigger(AwsBaseWaiterTrigger):  # type: ignore[misc]
     service: str
 
     def __init__(self, *, deadline: float, serialized_fields: dict[str, Any], **waiter: Any) -> None:
-        attempts = max(1, math.ceil((deadline - time.time()) / waiter["waiter_delay"]) + 1)
+        # More than can be made in time: the deadline alone ends the wait.
+        attempts = 10 + 2 * max(0, math.ceil((deadline - time.time()) / waiter["waiter_delay"]))
         super().__init__(
             serialized_fields={**serialized_fields, "deadline": deadline},
             waiter_max_attempts=attempts,

@@ -1,0 +1,92 @@
+"""The tables against the declaration: a wrong key fails, everything else only warns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lake_airflow.pipelines import Lake, read_lake
+from lake_airflow.steps.contract import check_contract, declared_attributes
+
+from include.dynamo_lake.errors import ContractError
+from tests.plugins.fakes import FakeClients
+
+
+@pytest.fixture
+def lake(clients: FakeClients, pipeline: str) -> Lake:
+    lake = read_lake(pipeline)
+    for source in lake.sources:
+        clients.dynamodb.keys[lake.table_name(source.id)] = [(key.name, key.type) for key in source.key]
+    return lake
+
+
+def crawl(clients: FakeClients, lake: Lake, source_id: str, **types: str) -> None:
+    columns = [{"Name": name, "Type": kind} for name, kind in types.items()]
+    table: dict[str, Any] = {"StorageDescriptor": {"Columns": columns}}
+    clients.glue.tables[lake.settings.sources_database, lake.table_name(source_id).lower()] = table
+
+
+def crawl_as_declared(clients: FakeClients, lake: Lake) -> None:
+    for source in lake.sources:
+        declared = declared_attributes(lake.pipeline, source)
+        crawl(
+            clients,
+            lake,
+            source.id,
+            **{name: "string" if "S" in tags or not tags else "bigint" for name, tags in declared.items()},
+        )
+
+
+def test_tables_as_declared_pass_without_a_word(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    crawl_as_declared(clients, lake)
+    assert check_contract(pipeline) == []
+
+
+def test_another_key_fails_and_names_both_sides(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    main = lake.pipeline.main
+    clients.dynamodb.keys[lake.table_name(main.id)] = [("accountID", "N")]
+    declared = " + ".join(f"{key.name} ({key.type})" for key in main.key)
+    with pytest.raises(ContractError) as caught:
+        check_contract(pipeline)
+    assert "has the key accountID (N), the declaration says" in str(caught.value)
+    assert declared in str(caught.value)
+    assert f"sources.{main.id}.key" in str(caught.value)
+
+
+def test_the_order_of_a_key_counts(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    table = lake.table_name(lake.pipeline.main.id)
+    clients.dynamodb.keys[table].reverse()
+    with pytest.raises(ContractError):
+        check_contract(pipeline)
+
+
+def test_a_new_attribute_warns(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    crawl_as_declared(clients, lake)
+    place = lake.settings.sources_database, lake.table_name(lake.pipeline.main.id).lower()
+    clients.glue.tables[place]["StorageDescriptor"]["Columns"].append({"Name": "mood", "Type": "string"})
+    (warning,) = check_contract(pipeline)
+    assert "attribute mood (string) is not in the declaration" in warning
+
+
+def test_an_odd_type_warns_and_names_what_is_accepted(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    crawl_as_declared(clients, lake)
+    source = lake.pipeline.main
+    crawl(clients, lake, source.id, **{source.key[0].name.lower(): "struct<a:string>"})
+    (warning,) = check_contract(pipeline)
+    assert "was crawled as struct<a:string>, the declaration accepts S" in warning
+
+
+def test_a_table_that_was_never_crawled_is_told(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    assert [warning.split(" is not in database")[0] for warning in check_contract(pipeline)] == [
+        f"Source {source.id}" for source in lake.sources
+    ]
+
+
+def test_attributes_of_both_sources_are_declared_where_they_belong(lake: Lake) -> None:
+    pipeline = lake.pipeline
+    main = declared_attributes(pipeline, pipeline.main)
+    assert pipeline.target.list.lower() in main
+    assert pipeline.lookup is not None
+    lookup = declared_attributes(pipeline, pipeline.source(pipeline.lookup.source))
+    assert pipeline.lookup.list.lower() in lookup
+    assert pipeline.target.list.lower() not in lookup

@@ -1,0 +1,126 @@
+"""Crawlers: when one is due, when the output crawler may start, and what its sensor says."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+from lake_airflow.errors import CrawlFailedError
+from lake_airflow.lake_state import Published
+from lake_airflow.operators.crawl import CrawlOperator, CrawlSensor, OutputCrawlOperator
+
+from include.dynamo_lake.names import PUBLISHED_KEY
+from tests.plugins.fakes import NOW, FakeClients, context_of
+
+
+def crawler(clients: FakeClients, state: str = "READY", **last: Any) -> None:
+    clients.glue.crawlers["c"] = {"Name": "c", "State": state, **({"LastCrawl": last} if last else {})}
+
+
+def crawl(policy: Any = "daily") -> str:
+    return CrawlOperator(task_id="crawl", crawler_name="c", policy=policy).execute(context_of())
+
+
+def test_the_first_crawl_is_always_due(clients: FakeClients) -> None:
+    crawler(clients)
+    assert crawl() == "c"
+    assert clients.glue.calls == ["crawl c"]
+
+
+@pytest.mark.parametrize(
+    ("status", "ago"), [("SUCCEEDED", timedelta(hours=3)), ("FAILED", timedelta(hours=1)), ("CANCELLED", timedelta(0))]
+)
+def test_a_crawl_is_due_on_a_new_day_and_after_a_failed_one(clients: FakeClients, status: str, ago: timedelta) -> None:
+    crawler(clients, Status=status, StartTime=NOW - ago)
+    assert crawl() == "c"
+
+
+def test_a_daily_crawler_that_ran_today_is_skipped(clients: FakeClients) -> None:
+    crawler(clients, Status="SUCCEEDED", StartTime=NOW - timedelta(hours=2))
+    with pytest.raises(AirflowSkipException, match="has run today"):
+        crawl()
+    assert clients.glue.calls == []
+
+
+def test_every_run_means_every_run(clients: FakeClients) -> None:
+    crawler(clients, Status="SUCCEEDED", StartTime=NOW)
+    assert crawl("every_run") == "c"
+
+
+def test_a_crawl_that_runs_already_counts_as_started(clients: FakeClients) -> None:
+    crawler(clients, state="RUNNING")
+    assert crawl() == "c"
+
+
+def lake_head(clients: FakeClients, snapshot_id: int) -> None:
+    location = f"s3://b/{snapshot_id}.json"
+    content = {"current-snapshot-id": snapshot_id, "snapshots": [{"snapshot-id": snapshot_id}]}
+    clients.s3.objects[f"{snapshot_id}.json"] = json.dumps(content).encode()
+    clients.glue.put_table("lake", {"Name": "t", "Parameters": {"metadata_location": location}})
+
+
+def crawl_output() -> str:
+    task = OutputCrawlOperator(
+        task_id="crawl", crawler_name="c", policy="daily", bucket="b", lake_database="lake", table="t"
+    )
+    return task.execute(context_of())
+
+
+@pytest.fixture
+def published(clients: FakeClients) -> None:
+    crawler(clients)
+    record = Published(5, "s3://b/5.json", 5, 5, "u", "batch", "2026-11-24T02:00:00Z")
+    clients.s3.objects[PUBLISHED_KEY] = record.to_json().encode()
+    lake_head(clients, 5)
+
+
+@pytest.mark.usefixtures("published")
+def test_the_output_crawler_starts_where_the_head_is_published(clients: FakeClients) -> None:
+    assert crawl_output() == "c"
+
+
+@pytest.mark.usefixtures("published")
+def test_it_does_not_start_where_another_run_has_committed(clients: FakeClients) -> None:
+    lake_head(clients, 6)
+    with pytest.raises(AirflowSkipException, match="not published"):
+        crawl_output()
+    assert clients.glue.calls == []
+
+
+@pytest.mark.usefixtures("published")
+def test_a_crawl_is_stopped_where_another_run_committed_while_it_started(clients: FakeClients) -> None:
+    clients.glue.after_start_crawler.append(lambda: lake_head(clients, 6))
+    with pytest.raises(AirflowSkipException):
+        crawl_output()
+    assert clients.glue.calls == ["crawl c", "stop c"]
+
+
+def poke() -> bool:
+    return CrawlSensor(task_id="wait", crawler_name="c", start_task="capture.crawl_main").poke(context_of())
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "STOPPING"])
+def test_the_sensor_waits_while_the_crawler_works(clients: FakeClients, state: str) -> None:
+    crawler(clients, state=state, Status="SUCCEEDED")
+    assert not poke()
+
+
+def test_the_sensor_ends_when_the_crawl_succeeded(clients: FakeClients) -> None:
+    crawler(clients, Status="SUCCEEDED")
+    assert poke()
+
+
+def test_a_failed_crawl_is_told_with_its_words_and_the_task_to_clear(clients: FakeClients) -> None:
+    crawler(
+        clients,
+        Status="FAILED",
+        ErrorMessage="Access denied to the table",
+        LogGroup="/aws-glue/crawlers",
+        LogStream="c",
+    )
+    with pytest.raises(CrawlFailedError, match="Access denied to the table.*clear capture.crawl_main") as caught:
+        poke()
+    assert not caught.value.retryable
