@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 export PYTHONWARNINGS := ignore
+# Airflow imports a thousand modules: compiling them anew in every process would double every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON := $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
   $$p -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -13,7 +15,7 @@ DAG ?= campaign_hourly
 ADVANCE ?= 3600
 TRAFFIC ?= 1
 
-.PHONY: help setup run test test-fast test-deep bundle lint local-aws dag clock up down screenshots
+.PHONY: help setup run test test-fast test-deep bundle deploy destroy lint local-aws dag clock up down screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +56,12 @@ test-deep: setup ## the long tests
 
 bundle: setup ## all that is deployed, into dist/, each file named by its content
 	@$(AIRFLOW) -m include.deploy.dist
+
+deploy: setup ## one declared environment to this checkout (ENV=<name of include/infra/environments.toml>, DRY_RUN=1, PIPELINE=)
+	@$(AIRFLOW) -m include.deploy.commands deploy --env "$(ENV)" $(if $(DRY_RUN),--dry-run) $(if $(PIPELINE),--pipeline $(PIPELINE))
+
+destroy: setup ## take its stacks away, data stays (ENV=; DELETE_DATA=1 CONFIRM=<bucket> PIPELINE= deletes one's data too)
+	@$(AIRFLOW) -m include.deploy.commands destroy --env "$(ENV)" $(if $(DELETE_DATA),--delete-data --confirm "$(CONFIRM)") $(if $(PIPELINE),--pipeline $(PIPELINE))
 
 lint: setup ## ruff, mypy, import-linter
 	@$(AIRFLOW) -m ruff check .

@@ -137,8 +137,12 @@ def _require_no_other() -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """This shell's environment without what would steer Airflow or the AWS clients elsewhere."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AIRFLOW", "CLOCK"))}
+    """This shell's environment without what would steer Airflow or the AWS clients elsewhere.
+
+    Compiled modules may be kept: without them every part, and every task, compiles a thousand modules anew.
+    """
+    unwanted = ("AWS_", "AIRFLOW", "CLOCK", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
 @contextmanager
