@@ -67,12 +67,14 @@ def parse_inbox_line(source: Source, text: str, line: Line) -> Statement:
     metadata = _member(record, "Metadata", line)
     second = _whole_number(metadata.get("ApproximateCreationSecond"), "Metadata.ApproximateCreationSecond", line)
     sequence = record.get("SequenceNumber")
-    if second is None or not isinstance(sequence, str):
+    if second is None or type(sequence) is not str:
         raise line.error("no SequenceNumber (a string) or no Metadata.ApproximateCreationSecond (a whole number)")
     try:
         version = stream_version(second, sequence)
-    except (ValueError, OverflowError, OSError) as error:
+    except ValueError as error:
         raise line.error(str(error)) from error
+    except (OverflowError, OSError) as error:
+        raise line.error(f"Metadata.ApproximateCreationSecond {second} is beyond any calendar") from error
     return _statement(source, record, version, line)
 
 

@@ -192,8 +192,6 @@ def test_a_decimal_is_exact_at_its_scale(text: str, expected: str) -> None:
         "1e+",
         "1e1.5",
         "--1",
-    ]
-    + [
         "0.0000001",
         "1234567890123",
         "1e12",
