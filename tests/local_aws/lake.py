@@ -24,6 +24,9 @@ from pyiceberg.transforms import DayTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import DecimalType, IntegerType, ListType, LongType, NestedField, StringType, TimestampType
 
+instant = datetime.fromisoformat
+"""Iceberg's timestamps here have no zone; they are UTC by contract."""
+
 TASKS = Schema(
     NestedField(1, "user_id", StringType()),
     NestedField(2, "position", IntegerType()),
@@ -35,13 +38,13 @@ TASKS = Schema(
 )
 BY_DAY = PartitionSpec(PartitionField(3, 1000, DayTransform(), "created_at_day"))
 ROWS: list[dict[str, Any]] = [
-    {"user_id": "u1", "position": 0, "created_at": datetime(2026, 11, 22, 1, 2, 3), "reward_earned": Decimal("12.5"),
+    {"user_id": "u1", "position": 0, "created_at": instant("2026-11-22T01:02:03"), "reward_earned": Decimal("12.5"),
      "big": 2**53 + 1, "state": "DONE", "labels": ["a", "b"]},
-    {"user_id": "u1", "position": 1, "created_at": datetime(2026, 11, 22, 1, 2, 3), "reward_earned": None,
+    {"user_id": "u1", "position": 1, "created_at": instant("2026-11-22T01:02:03"), "reward_earned": None,
      "big": None, "state": None, "labels": None},
-    {"user_id": "u2", "position": 0, "created_at": datetime(2026, 11, 23, 23, 59, 59, 999999), "reward_earned": Decimal("0.000001"),
+    {"user_id": "u2", "position": 0, "created_at": instant("2026-11-23T23:59:59.999999"), "reward_earned": Decimal("0.000001"),
      "big": -1, "state": 'say "x", y', "labels": []},
-    {"user_id": "u3", "position": 0, "created_at": datetime(2026, 11, 24), "reward_earned": Decimal("-3"),
+    {"user_id": "u3", "position": 0, "created_at": instant("2026-11-24T00:00:00"), "reward_earned": Decimal("-3"),
      "big": 0, "state": "", "labels": [None]},
 ]  # fmt: skip
 
@@ -69,7 +72,9 @@ def append_rows(table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows in one commit, one file per day. (pyiceberg's own append by day needs a compiled extension.)"""
     days = sorted({row["created_at"].date() for row in rows})
     batches = {day: [row for row in rows if row["created_at"].date() == day] for day in days}
-    append_files(table, {day: pa.Table.from_pylist(batch, schema=table.schema().as_arrow()) for day, batch in batches.items()})
+    append_files(
+        table, {day: pa.Table.from_pylist(batch, schema=table.schema().as_arrow()) for day, batch in batches.items()}
+    )
 
 
 def append_files(table: Table, rows_by_day: Mapping[date, pa.Table]) -> None:

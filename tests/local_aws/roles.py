@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def make_role(client: Callable[..., Any], name: str, trusted: str, actions: list[str], resources: list[str] | None = None) -> str:
+def make_role(
+    client: Callable[..., Any], name: str, trusted: str, actions: list[str], resources: list[str] | None = None
+) -> str:
     """Create a role trusted by a service (or by the account, `self`) that may take `actions`; returns its ARN."""
     principal = {"AWS": "arn:aws:iam::000000000000:root"} if trusted == "self" else {"Service": trusted}
     trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from include.local_aws.process import RunningLocalAws
-from tests.local_aws.lake import ROWS, TASKS, append_files, append_rows, create_tasks, open_catalog
+from tests.local_aws.lake import ROWS, TASKS, append_files, append_rows, create_tasks, instant, open_catalog
 from tests.local_aws.queries import read_rows, run_query
 from tests.local_aws.roles import make_role
 
@@ -25,12 +26,15 @@ def first_snapshot(client: Client, running: RunningLocalAws) -> int:
     """A workgroup, and the table `queried.tasks` with a second commit behind the returned snapshot."""
     client("s3").create_bucket(Bucket="queried", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     client("glue").create_database(DatabaseInput={"Name": "queried"})
-    configuration = {"EnforceWorkGroupConfiguration": True, "ResultConfiguration": {"OutputLocation": "s3://queried/athena/"}}
+    configuration = {
+        "EnforceWorkGroupConfiguration": True,
+        "ResultConfiguration": {"OutputLocation": "s3://queried/athena/"},
+    }
     client("athena").create_work_group(Name="queries", Configuration=configuration)
     table = create_tasks(open_catalog(running.environment), "queried.tasks", "s3://queried/warehouse/tasks", ROWS)
     snapshot = table.current_snapshot()
     assert snapshot is not None
-    append_rows(table, [{**ROWS[0], "user_id": "u9", "created_at": datetime(2026, 11, 1)}])
+    append_rows(table, [{**ROWS[0], "user_id": "u9", "created_at": instant("2026-11-01T00:00:00")}])
     return snapshot.snapshot_id
 
 
@@ -39,7 +43,9 @@ def ask(client: Client, first_snapshot: int) -> Ask:
     """Run a query on the database `queried` and give its rows without the header."""
 
     def run(sql: str, **more: Any) -> list[list[str | None]]:
-        return read_rows(client("athena"), run_query(client("athena"), sql, workgroup="queries", database="queried", **more))[1:]
+        return read_rows(
+            client("athena"), run_query(client("athena"), sql, workgroup="queries", database="queried", **more)
+        )[1:]
 
     return run
 
@@ -71,13 +77,17 @@ def test_values_print_as_athena_prints_them(ask: Ask) -> None:
         ("1e-5", "1.0E-5"),
         ("7 / 2", "3"),
         ("-7 / 2", "-3"),
+        ("7 / 2 / 2", "1"),
         ("7 / 2.0", "3.5"),
         ("cast(null as bigint)", None),
         ("decimal '12.50'", "12.50"),
         ("cast(timestamp '2026-01-01 00:00:00' as varchar)", "2026-01-01 00:00:00.000000"),
         ("cast('2026-01-01 10:00:00' as timestamp)", "2026-01-01 10:00:00.000"),
         ("from_iso8601_timestamp('2026-11-24T01:02:03+02:00')", "2026-11-23 23:02:03.000 UTC"),
-        ("format_datetime(timestamp '2026-01-02 03:04:05.678', 'yyyy-MM-dd''T''HH:mm:ss.SSS')", "2026-01-02T03:04:05.678"),
+        (
+            "format_datetime(timestamp '2026-01-02 03:04:05.678', 'yyyy-MM-dd''T''HH:mm:ss.SSS')",
+            "2026-01-02T03:04:05.678",
+        ),
         ("date_format(timestamp '2026-01-02 03:04:05', '%Y-%m-%d %H:%i:%s')", "2026-01-02 03:04:05"),
         ("date_trunc('day', date '2026-01-02')", "2026-01-02"),
         ("date_diff('hour', timestamp '2026-01-01 00:00:00', timestamp '2026-01-02 01:00:00')", "25"),
@@ -146,8 +156,10 @@ def test_a_filter_on_created_at_reads_fewer_files_and_the_same_rows(
 def test_time_travel_reads_the_snapshot_that_is_named(ask: Ask, first_snapshot: int) -> None:
     assert ask("select count(*) from tasks") == [["5"]]
     assert ask(f"select count(*) from tasks for version as of {first_snapshot}") == [["4"]]
-    assert ask(f"select count(*) from tasks for system_version as of {first_snapshot} t where t.user_id = 'u9'") == [["0"]]
-    assert ask("select count(*) from tasks for timestamp as of current_timestamp + interval '1' hour") == [["5"]]
+    assert ask(f"select count(*) from tasks for system_version as of {first_snapshot} t where t.user_id = 'u9'") == [
+        ["0"]
+    ]
+    assert ask("select count(*) from tasks for timestamp as of (current_timestamp + interval '1' day)") == [["5"]]
 
 
 def test_metadata_tables_describe_the_table(ask: Ask, first_snapshot: int) -> None:
@@ -176,7 +188,8 @@ def test_catalog_statements(client: Client, outcome: Callable[..., dict[str, Any
         ("select foo(1)", "FUNCTION_NOT_FOUND: Function 'foo' not registered"),
         ("select 1 / 0", "DIVISION_BY_ZERO"),
         ("select cast('x' as integer)", "INVALID_CAST_ARGUMENT"),
-        ("select * from tasks where created_at >= '2026-11-23'", "TYPE_MISMATCH: line 1:27: Cannot apply operator: timestamp(6) >= varchar(10)"),
+        ("select 1 from tasks where created_at >= '2026-11-23'",
+         "TYPE_MISMATCH: line 1:27: Cannot apply operator: timestamp(6) >= varchar(10)"),
         ("select * from tasks for version as of 12", "INVALID_ARGUMENTS: Iceberg snapshot ID does not exists: 12"),
         ("select user_id, count(*) from tasks", "SYNTAX_ERROR"),
         ("insert into tasks values (1)", "NOT_SUPPORTED: local Athena only reads: INSERT INTO is refused"),
@@ -196,7 +209,7 @@ def test_what_cannot_run_fails_with_its_reason(outcome: Callable[..., dict[str, 
 
 @pytest.mark.parametrize("sql", ["selec 1", "select 1 from", "select 1; select 2", ""])
 def test_a_malformed_statement_is_refused_when_it_is_submitted(client: Client, first_snapshot: int, sql: str) -> None:
-    with pytest.raises(ClientError, match="InvalidRequestException|ParamValidation|Invalid length") as refused:
+    with pytest.raises(ClientError, match="InvalidRequestException") as refused:
         client("athena").start_query_execution(QueryString=sql or " ", WorkGroup="queries")
     assert "mismatched input" in str(refused.value) or "Only one sql statement" in str(refused.value)
 
@@ -246,22 +259,15 @@ def test_workgroups_that_are_unknown_or_disabled_or_have_no_location_are_refused
             athena.start_query_execution(QueryString="select 1", WorkGroup=workgroup)
 
 
-def test_a_scan_limit_cancels_the_query(client: Client, first_snapshot: int) -> None:
-    configuration = {"ResultConfiguration": {"OutputLocation": "s3://queried/athena/"}, "BytesScannedCutoffPerQuery": 10_000_000}
-    client("athena").create_work_group(Name="limited", Configuration=configuration)
-    assert run_query(client("athena"), "select * from queried.tasks", workgroup="limited")["Status"]["State"] == "SUCCEEDED"
-    client("athena").update_work_group(WorkGroup="limited", ConfigurationUpdates={"BytesScannedCutoffPerQuery": 10_000_001})
-    listed = client("athena").list_query_executions(WorkGroup="limited")["QueryExecutionIds"]
-    assert len(listed) == 1
-
-
 def test_a_query_needs_the_rights_on_workgroup_tables_data_and_result(client: Client, first_snapshot: int) -> None:
     glue, workgroup = "arn:aws:glue:*:*:", "arn:aws:athena:*:*:workgroup/queries"
     tables = [f"{glue}catalog", f"{glue}database/queried", f"{glue}table/queried/tasks"]
     objects = ["arn:aws:s3:::queried/*", "arn:aws:s3:::queried"]
     actions = ["athena:*", "glue:GetDatabase", "glue:GetTable", "s3:GetObject", "s3:PutObject", "s3:GetBucketLocation"]
     make_role(client, "reader", "self", actions, [workgroup, *tables, *objects])
-    make_role(client, "reader-of-another", "self", actions, [workgroup, *tables[:2], f"{glue}table/queried/other", *objects])
+    make_role(
+        client, "reader-of-another", "self", actions, [workgroup, *tables[:2], f"{glue}table/queried/other", *objects]
+    )
     make_role(client, "reader-without-data", "self", actions, [workgroup, *tables])
     make_role(client, "reader-without-workgroup", "self", actions, [*tables, *objects])
     assert _count_as(client, "reader")["State"] == "SUCCEEDED"
@@ -274,7 +280,9 @@ def test_a_query_needs_the_rights_on_workgroup_tables_data_and_result(client: Cl
 def _count_as(client: Client, role: str) -> dict[str, Any]:
     arn = f"arn:aws:iam::000000000000:role/{role}"
     credentials = client("sts").assume_role(RoleArn=arn, RoleSessionName=role)["Credentials"]
-    status: dict[str, Any] = run_query(client("athena", credentials), "select count(*) from queried.tasks", workgroup="queries")["Status"]
+    status: dict[str, Any] = run_query(
+        client("athena", credentials), "select count(*) from queried.tasks", workgroup="queries"
+    )["Status"]
     return status
 
 
@@ -289,15 +297,34 @@ def test_stopping_cancels_and_other_requests_are_answered_meanwhile(client: Clie
         athena.get_query_results(QueryExecutionId=execution_id)
 
 
-def test_a_hundred_thousand_rows_are_counted_quickly(client: Client, ask: Ask, running: RunningLocalAws) -> None:
+@pytest.fixture(scope="module")
+def many(client: Client, first_snapshot: int, running: RunningLocalAws) -> str:
+    """A table of 100,000 rows in 20 days with more than 10 MB of text."""
     table = create_tasks(open_catalog(running.environment), "queried.many", "s3://queried/warehouse/many", [])
-    days = [datetime(2026, 10, 1) + timedelta(days=offset) for offset in range(20)]
+    days = [instant("2026-10-01T00:00:00") + timedelta(days=offset) for offset in range(20)]
     append_files(table, {day.date(): _many(day, 5000) for day in days})
-    execution = run_query(client("athena"), "select count(*), max(created_at) from queried.many", workgroup="queries")
-    assert read_rows(client("athena"), execution)[1][0] == "100000"
-    assert execution["Statistics"]["EngineExecutionTimeInMillis"] < 5000
+    return "queried.many"
 
 
 def _many(day: datetime, count: int) -> pa.Table:
-    row = {**ROWS[0], "created_at": day}
-    return pa.Table.from_pylist([{**row, "position": place} for place in range(count)], schema=TASKS.as_arrow())
+    columns: dict[str, Any] = {name: [ROWS[0][name]] * count for name in ROWS[0]}
+    columns |= {"created_at": [day] * count, "state": [token_hex(150) for _ in range(count)]}
+    return pa.table(columns, schema=TASKS.as_arrow())
+
+
+def test_a_hundred_thousand_rows_are_counted_quickly(client: Client, many: str) -> None:
+    execution = run_query(client("athena"), f"select count(*), max(created_at) from {many}", workgroup="queries")
+    assert read_rows(client("athena"), execution)[1] == ["100000", "2026-10-20 00:00:00.000000"]
+    assert execution["Statistics"]["EngineExecutionTimeInMillis"] < 5000
+
+
+def test_a_scan_limit_cancels_the_query(client: Client, many: str) -> None:
+    configuration = {
+        "ResultConfiguration": {"OutputLocation": "s3://queried/athena/"},
+        "BytesScannedCutoffPerQuery": 10_000_000,
+    }
+    client("athena").create_work_group(Name="limited", Configuration=configuration)
+    status = run_query(client("athena"), f"select max(state) from {many}", workgroup="limited")["Status"]
+    assert (status["State"], "Bytes scanned limit" in status["StateChangeReason"]) == ("CANCELLED", True)
+    pruned = f"select max(state) from {many} where created_at < date '2026-10-03'"
+    assert run_query(client("athena"), pruned, workgroup="limited")["Status"]["State"] == "SUCCEEDED"

@@ -57,7 +57,11 @@ def test_a_dynamodb_table_is_catalogued_with_inferred_types(client: Client, role
     make_table(client, "Typed-Items", *items)
     glue = client("glue")
     glue.create_crawler(
-        Name="typed", Role=role, DatabaseName="crawls", TablePrefix="p_", Targets={"DynamoDBTargets": [{"Path": "Typed-Items"}]}
+        Name="typed",
+        Role=role,
+        DatabaseName="crawls",
+        TablePrefix="p_",
+        Targets={"DynamoDBTargets": [{"Path": "Typed-Items"}]},
     )
     last = crawl(glue, "typed")
     assert last["Status"] == "SUCCEEDED", last
@@ -73,7 +77,12 @@ def test_a_dynamodb_table_is_catalogued_with_inferred_types(client: Client, role
 def test_a_new_attribute_updates_the_table_and_nothing_new_leaves_its_version(client: Client, role: str) -> None:
     make_table(client, "Growing", {"Id": {"S": "1"}})
     glue = client("glue")
-    glue.create_crawler(Name="growing", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": "Growing", "scanAll": False}]})
+    glue.create_crawler(
+        Name="growing",
+        Role=role,
+        DatabaseName="crawls",
+        Targets={"DynamoDBTargets": [{"Path": "Growing", "scanAll": False}]},
+    )
     crawl(glue, "growing")
     client("dynamodb").put_item(TableName="Growing", Item={"Id": {"S": "1"}, "New": {"S": "x"}})
     crawl(glue, "growing")
@@ -86,7 +95,9 @@ def test_a_new_attribute_updates_the_table_and_nothing_new_leaves_its_version(cl
     assert [version["VersionId"] for version in versions] == ["2", "1"]
 
 
-def test_an_iceberg_path_moves_the_table_to_its_newest_metadata(client: Client, role: str, running: RunningLocalAws) -> None:
+def test_an_iceberg_path_moves_the_table_to_its_newest_metadata(
+    client: Client, role: str, running: RunningLocalAws
+) -> None:
     glue = client("glue")
     glue.create_database(DatabaseInput={"Name": "writers"})
     table = create_tasks(open_catalog(running.environment), "writers.tasks", "s3://crawled/warehouse/tasks", ROWS)
@@ -124,12 +135,16 @@ def test_a_running_crawler_refuses_a_second_start_and_can_be_stopped(client: Cli
     ("target", "missing"),
     [("Denied", "dynamodb:Scan"), ("Absent", "ResourceNotFoundException")],
 )
-def test_a_crawl_that_may_not_or_cannot_read_fails_and_says_why(client: Client, role: str, target: str, missing: str) -> None:
+def test_a_crawl_that_may_not_or_cannot_read_fails_and_says_why(
+    client: Client, role: str, target: str, missing: str
+) -> None:
     if target == "Denied":
         make_table(client, target)
         role = make_role(client, "crawler-no-scan", "glue.amazonaws.com", ["dynamodb:DescribeTable", "glue:*"])
     glue = client("glue")
-    glue.create_crawler(Name=f"fails-{target}", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": target}]})
+    glue.create_crawler(
+        Name=f"fails-{target}", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": target}]}
+    )
     last = crawl(glue, f"fails-{target}")
     assert last["Status"] == "FAILED"
     assert missing in last["ErrorMessage"]
@@ -138,7 +153,9 @@ def test_a_crawl_that_may_not_or_cannot_read_fails_and_says_why(client: Client, 
 def test_a_role_that_does_not_trust_glue_fails_the_crawl(client: Client) -> None:
     role = make_role(client, "crawler-untrusted", "lambda.amazonaws.com", ["glue:*"])
     glue = client("glue")
-    glue.create_crawler(Name="untrusted", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": "Slow"}]})
+    glue.create_crawler(
+        Name="untrusted", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": "Slow"}]}
+    )
     assert "trust policy" in crawl(glue, "untrusted")["ErrorMessage"]
 
 
@@ -150,7 +167,9 @@ def test_an_optimizer_needs_its_table_and_is_never_run(client: Client, role: str
         glue.create_table_optimizer(**named, TableName="nowhere", **off)
     glue.create_table(DatabaseName="crawls", TableInput={"Name": "kept"})
     with pytest.raises(ClientError, match="NotImplementedByLocalAws"):
-        glue.create_table_optimizer(**named, TableName="kept", TableOptimizerConfiguration={"roleArn": role, "enabled": True})
+        glue.create_table_optimizer(
+            **named, TableName="kept", TableOptimizerConfiguration={"roleArn": role, "enabled": True}
+        )
     glue.create_table_optimizer(**named, TableName="kept", **off)
     assert glue.get_table_optimizer(**named, TableName="kept")["TableOptimizer"]["configuration"]["enabled"] is False
     glue.delete_table(DatabaseName="crawls", Name="kept")
@@ -163,11 +182,18 @@ def test_a_stale_version_id_loses_and_skip_archive_leaves_no_version(client: Cli
     glue.create_table(DatabaseName="crawls", TableInput={"Name": "versioned", "Parameters": {"n": "1"}})
     glue.update_table(DatabaseName="crawls", TableInput={"Name": "versioned", "Parameters": {"n": "2"}}, VersionId="1")
     with pytest.raises(ClientError, match="ConcurrentModificationException"):
-        glue.update_table(DatabaseName="crawls", TableInput={"Name": "versioned", "Parameters": {"n": "x"}}, VersionId="1")
-    glue.update_table(DatabaseName="crawls", TableInput={"Name": "versioned", "Parameters": {"n": "3"}}, SkipArchive=True)
+        glue.update_table(
+            DatabaseName="crawls", TableInput={"Name": "versioned", "Parameters": {"n": "x"}}, VersionId="1"
+        )
+    glue.update_table(
+        DatabaseName="crawls", TableInput={"Name": "versioned", "Parameters": {"n": "3"}}, SkipArchive=True
+    )
     versions = glue.get_table_versions(DatabaseName="crawls", TableName="versioned")["TableVersions"]
     assert [(one["VersionId"], one["Table"]["Parameters"]["n"]) for one in versions] == [("3", "3"), ("1", "1")]
-    assert glue.get_table_version(DatabaseName="crawls", TableName="versioned", VersionId="1")["TableVersion"]["VersionId"] == "1"
+    assert (
+        glue.get_table_version(DatabaseName="crawls", TableName="versioned", VersionId="1")["TableVersion"]["VersionId"]
+        == "1"
+    )
 
 
 def test_roles_may_only_start_the_crawlers_they_name(client: Client, role: str) -> None:
@@ -175,7 +201,9 @@ def test_roles_may_only_start_the_crawlers_they_name(client: Client, role: str) 
     sts = client("sts")
     arn = "arn:aws:iam::000000000000:role/starter"
     credentials = sts.assume_role(RoleArn=arn, RoleSessionName="starter")["Credentials"]
-    client("glue").create_crawler(Name="other", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": "Slow"}]})
+    client("glue").create_crawler(
+        Name="other", Role=role, DatabaseName="crawls", Targets={"DynamoDBTargets": [{"Path": "Slow"}]}
+    )
     with pytest.raises(ClientError, match="AccessDeniedException"):
         client("glue", credentials).start_crawler(Name="other")
     assert client("glue").get_crawler(Name="other")["Crawler"]["State"] == "READY"

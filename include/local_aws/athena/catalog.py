@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.calls import AwsError, Call, Json
 from include.local_aws.core import LocalAws
 
@@ -20,21 +20,23 @@ class Catalog:
         return sorted(str(one["Name"]) for one in answer["DatabaseList"])
 
     async def tables(self, database: str) -> list[Json]:
-        """All tables of a database. Raises QueryFailed when there is no such database."""
+        """All tables of a database. Raises QueryFailedError when there is no such database."""
         await self._check_database(database, None)
         self._authorize("glue:GetTables", "catalog", f"database/{database}", f"table/{database}/*")
         answer = await self._aws.forward("AWSGlue.GetTables", {"DatabaseName": database})
         return sorted(answer["TableList"], key=lambda one: str(one["Name"]))
 
     async def table(self, database: str, name: str, position: tuple[int, int] | None = None) -> Json:
-        """One table. Raises QueryFailed (TABLE_NOT_FOUND, SCHEMA_NOT_FOUND, PERMISSION_DENIED)."""
+        """One table. Raises QueryFailedError (TABLE_NOT_FOUND, SCHEMA_NOT_FOUND, PERMISSION_DENIED)."""
         await self._check_database(database, position)
         self._authorize("glue:GetTable", "catalog", f"database/{database}", f"table/{database}/{name}")
         try:
-            table: Json = (await self._aws.forward("AWSGlue.GetTable", {"DatabaseName": database, "Name": name}))["Table"]
+            table: Json = (await self._aws.forward("AWSGlue.GetTable", {"DatabaseName": database, "Name": name}))[
+                "Table"
+            ]
         except AwsError as error:
             message = f"Table 'awsdatacatalog.{database}.{name}' does not exist"
-            raise QueryFailed("TABLE_NOT_FOUND", message, position=position) from error
+            raise QueryFailedError("TABLE_NOT_FOUND", message, position=position) from error
         return table
 
     async def _check_database(self, database: str, position: tuple[int, int] | None) -> None:
@@ -42,30 +44,38 @@ class Catalog:
         try:
             await self._aws.forward("AWSGlue.GetDatabase", {"Name": database})
         except AwsError as error:
-            raise QueryFailed("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position=position) from error
+            raise QueryFailedError(
+                "SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position=position
+            ) from error
 
     def _authorize(self, action: str, *resources: str) -> None:
         for resource in resources:
-            authorize(self._call, self._aws, action, f"arn:aws:glue:{self._call.region}:{self._call.account}:{resource}")
+            authorize(
+                self._call, self._aws, action, f"arn:aws:glue:{self._call.region}:{self._call.account}:{resource}"
+            )
 
 
 def authorize(call: Call, aws: LocalAws, action: str, arn: str) -> None:
-    """Let the query go on only if its caller may do this. Raises QueryFailed."""
+    """Let the query go on only if its caller may do this. Raises QueryFailedError."""
     try:
         aws.authorize(call, action, arn)
     except AwsError as error:
-        raise QueryFailed("PERMISSION_DENIED", f"Insufficient permissions to execute the query. {error.message}") from error
+        raise QueryFailedError(
+            "PERMISSION_DENIED", f"Insufficient permissions to execute the query. {error.message}"
+        ) from error
 
 
 def metadata_location(table: Json, position: tuple[int, int] | None = None) -> str:
-    """Where an Iceberg table's metadata is. Raises QueryFailed for any other kind of table."""
+    """Where an Iceberg table's metadata is. Raises QueryFailedError for any other kind of table."""
     parameters = table.get("Parameters") or {}
     if str(parameters.get("table_type", "")).upper() != "ICEBERG":
         what = f"{table['DatabaseName']}.{table['Name']}"
         kind = parameters.get("classification") or table.get("TableType") or "unknown"
         message = f"local Athena reads Iceberg tables only, and {what} is {kind}"
-        raise QueryFailed("NOT_SUPPORTED", message, position=position)
+        raise QueryFailedError("NOT_SUPPORTED", message, position=position)
     location = parameters.get("metadata_location")
     if not location:
-        raise QueryFailed("ICEBERG_INVALID_METADATA", f"Table is missing [metadata_location] property: {table['Name']}")
+        raise QueryFailedError(
+            "ICEBERG_INVALID_METADATA", f"Table is missing [metadata_location] property: {table['Name']}"
+        )
     return str(location)

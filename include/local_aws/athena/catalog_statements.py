@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pyarrow as pa
 
 from include.local_aws.athena.catalog import Catalog
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.athena.results import Row
 from include.local_aws.athena.values import Column
 from include.local_aws.calls import Json
@@ -26,7 +26,7 @@ Answer = tuple[Sequence[Column], list[Row]]
 
 
 async def answer_statement(sql: str, database: str, catalog: Catalog) -> Answer:
-    """Columns and rows of a SHOW or DESCRIBE statement. Raises QueryFailed for one that is not answered here."""
+    """Columns and rows of a SHOW or DESCRIBE statement. Raises QueryFailedError for one that is not answered here."""
     answers: list[tuple[re.Pattern[str], Callable[[re.Match[str]], Awaitable[Answer]]]] = [
         (_SHOW_TABLES, lambda m: _show_tables(m, database, catalog)),
         (_SHOW_DATABASES, lambda m: _show_databases(m, catalog)),
@@ -38,7 +38,10 @@ async def answer_statement(sql: str, database: str, catalog: Catalog) -> Answer:
     for pattern, answer in answers:
         if match := pattern.match(text):
             return await answer(match)
-    raise QueryFailed("NOT_SUPPORTED", f"local Athena does not answer {text[:60]!r}: it knows SHOW TABLES, DATABASES, COLUMNS and DESCRIBE")
+    raise QueryFailedError(
+        "NOT_SUPPORTED",
+        f"local Athena does not answer {text[:60]!r}: it knows SHOW TABLES, DATABASES, COLUMNS and DESCRIBE",
+    )
 
 
 async def _show_tables(match: re.Match[str], database: str, catalog: Catalog) -> Answer:
@@ -59,8 +62,9 @@ async def _show_columns(match: re.Match[str], database: str, catalog: Catalog) -
 
 async def _show_partitions(match: re.Match[str], database: str, catalog: Catalog) -> Answer:
     table = await _named(match, database, catalog)
-    message = f"SHOW PARTITIONS does not list hidden partitions: SELECT * FROM \"{table['DatabaseName']}\".\"{table['Name']}$partitions\""
-    raise QueryFailed("NOT_SUPPORTED", message)
+    table_name = f'"{table["DatabaseName"]}"."{table["Name"]}$partitions"'
+    message = f"SHOW PARTITIONS does not list hidden partitions: query the table {table_name}"
+    raise QueryFailedError("NOT_SUPPORTED", message)
 
 
 async def _describe(match: re.Match[str], database: str, catalog: Catalog) -> Answer:
@@ -76,13 +80,17 @@ async def _named(match: re.Match[str], database: str, catalog: Catalog) -> Json:
 
 def _required(database: str) -> str:
     if not database:
-        raise QueryFailed("MISSING_SCHEMA_NAME", "no database is named: set Database in QueryExecutionContext")
+        raise QueryFailedError("MISSING_SCHEMA_NAME", "no database is named: set Database in QueryExecutionContext")
     return database.lower()
 
 
 def _listed(title: str, names: list[str], pattern: str | None) -> Answer:
     """One column of names; `pattern` has Hive's `*` and `|`."""
-    kept = [name for name in names if pattern is None or any(fnmatch.fnmatchcase(name, one) for one in pattern.lower().split("|"))]
+    kept = [
+        name
+        for name in names
+        if pattern is None or any(fnmatch.fnmatchcase(name, one) for one in pattern.lower().split("|"))
+    ]
     return [Column(title, "string")], [(name,) for name in kept]
 
 
@@ -98,8 +106,12 @@ async def information_schema(name: str, database: str, catalog: Catalog, positio
         databases = await catalog.databases()
         return pa.table({"catalog_name": _constant(databases), "schema_name": pa.array(databases, pa.string())})
     if name not in ("tables", "columns"):
-        raise QueryFailed("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.information_schema.{name}' does not exist", position=position)
-    found = [table for one in ([database] if database else await catalog.databases()) for table in await catalog.tables(one)]
+        raise QueryFailedError(
+            "TABLE_NOT_FOUND", f"Table 'awsdatacatalog.information_schema.{name}' does not exist", position=position
+        )
+    found = [
+        table for one in ([database] if database else await catalog.databases()) for table in await catalog.tables(one)
+    ]
     return _tables(found) if name == "tables" else _columns(found)
 
 
@@ -114,7 +126,9 @@ def _tables(tables: list[Json]) -> pa.Table:
         "table_name": [str(table["Name"]) for table in tables],
         "table_type": kinds,
     }
-    return pa.table({"table_catalog": _constant(tables)} | {name: pa.array(values, pa.string()) for name, values in columns.items()})
+    return pa.table(
+        {"table_catalog": _constant(tables)} | {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    )
 
 
 def _columns(tables: list[Json]) -> pa.Table:
@@ -130,4 +144,10 @@ def _columns(tables: list[Json]) -> pa.Table:
 
 
 def _trino_type(hive: str) -> str:
-    return {"string": "varchar", "int": "integer", "float": "real", "binary": "varbinary", "timestamp": "timestamp(6)"}.get(hive, hive)
+    return {
+        "string": "varchar",
+        "int": "integer",
+        "float": "real",
+        "binary": "varbinary",
+        "timestamp": "timestamp(6)",
+    }.get(hive, hive)

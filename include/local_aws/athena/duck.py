@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.athena.results import Row
 from include.local_aws.athena.statements import position_of
 from include.local_aws.athena.translation import MACROS, to_duckdb
@@ -20,12 +20,19 @@ from include.local_aws.athena.values import Column, column_of, formatter
 _MEMORY_LIMIT = "1GB"
 _BATCH_ROWS = 10_000
 _MISSING_COLUMN = re.compile(r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"')
-_MISSING_FUNCTION = re.compile(r"(?:Scalar |Aggregate |Table )?Function with name ([\w$]+) does not exist", re.IGNORECASE)
+_MISSING_FUNCTION = re.compile(
+    r"(?:Scalar |Aggregate |Table )?Function with name ([\w$]+) does not exist", re.IGNORECASE
+)
 
 
 def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     """Open a connection whose memory is bounded: what does not fit goes to `folder`."""
-    config = {"memory_limit": _MEMORY_LIMIT, "temp_directory": str(folder), "threads": "2", "autoinstall_known_extensions": "false"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY_LIMIT,
+        "temp_directory": str(folder),
+        "threads": "2",
+        "autoinstall_known_extensions": "false",
+    }
     connection = duckdb.connect(config=config)
     connection.execute("SET TimeZone = 'UTC'")
     for macro in MACROS:
@@ -33,13 +40,13 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def evaluate(connection: duckdb.DuckDBPyConnection, expression: exp.Expression) -> Any:
+def evaluate(connection: duckdb.DuckDBPyConnection, expression: exp.Expr) -> Any:
     """Compute a constant expression. Raises ValueError when it is not constant or cannot be computed."""
     if next(expression.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Window, exp.Rand), None) is not None:
         raise ValueError("not a constant")
     try:
-        value = connection.execute(to_duckdb(exp.select(expression.copy()))).to_arrow_table().column(0)[0].as_py()
-    except (duckdb.Error, QueryFailed) as error:
+        value = connection.sql(to_duckdb(exp.select(expression.copy()))).to_arrow_table().column(0)[0].as_py()
+    except (duckdb.Error, QueryFailedError) as error:
         raise ValueError("not computable") from error
     return value
 
@@ -47,17 +54,22 @@ def evaluate(connection: duckdb.DuckDBPyConnection, expression: exp.Expression) 
 def load(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
     """Make `rows` a table of the connection."""
     connection.register("incoming", rows)
-    connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM incoming')
+    connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608 our own name
     connection.unregister("incoming")
 
 
-def run(connection: duckdb.DuckDBPyConnection, sql: str, names: list[str | None], wide: set[int]) -> tuple[list[Column], Iterator[Row]]:
+def run(
+    connection: duckdb.DuckDBPyConnection, sql: str, names: list[str | None], wide: set[int]
+) -> tuple[list[Column], Iterator[Row]]:
     """Execute and give columns and formatted rows.
 
     `names` holds the column names that Athena gives (None: DuckDB's own); `wide` are the columns whose zoned times print with 6 digits.
     """
-    reader = connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
-    titles = [name if name is not None else field.name for name, field in zip(_padded(names, reader.schema), reader.schema, strict=True)]
+    reader: pa.RecordBatchReader = connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+    titles = [
+        name if name is not None else field.name
+        for name, field in zip(_padded(names, reader.schema), reader.schema, strict=True)
+    ]
     columns = [column_of(title.lower(), field.type) for title, field in zip(titles, reader.schema, strict=True)]
     return _as_bigint(columns, reader.schema), _rows(reader, wide)
 
@@ -68,15 +80,19 @@ def _padded(names: list[str | None], schema: pa.Schema) -> list[str | None]:
 
 def _as_bigint(columns: list[Column], schema: pa.Schema) -> list[Column]:
     """DuckDB counts and sums in HUGEINT, which arrives as a double or decimal(38,0): Trino's type is bigint."""
-    return [Column(c.name, "bigint", 19) if _is_hugeint(field.type) else c for c, field in zip(columns, schema, strict=True)]
+    return [
+        Column(c.name, "bigint", 19) if _is_hugeint(field.type) else c for c, field in zip(columns, schema, strict=True)
+    ]
 
 
 def _is_hugeint(kind: pa.DataType) -> bool:
-    return pa.types.is_decimal(kind) and kind.precision == 38 and kind.scale == 0
+    return bool(pa.types.is_decimal(kind)) and kind.precision == 38 and kind.scale == 0
 
 
 def _rows(reader: pa.RecordBatchReader, wide: set[int]) -> Iterator[Row]:
-    formats = [formatter(field.type, millis=_millis(field.type, index in wide)) for index, field in enumerate(reader.schema)]
+    formats = [
+        formatter(field.type, millis=_millis(field.type, index in wide)) for index, field in enumerate(reader.schema)
+    ]
     for batch in reader:
         printed = [
             [None if value is None else form(value) for value in column.to_pylist()]
@@ -89,15 +105,15 @@ def _millis(kind: pa.DataType, wide: bool) -> bool:
     return pa.types.is_timestamp(kind) and ((kind.tz is not None and not wide) or kind.unit == "ms")
 
 
-def explain_failure(error: duckdb.Error, tree: exp.Query) -> QueryFailed:
+def explain_failure(error: duckdb.Error, tree: exp.Query) -> QueryFailedError:
     """Say in Athena's words why DuckDB did not run the query."""
     text = str(error)
     if missing := _MISSING_COLUMN.search(text):
         name = next(part for part in missing.groups() if part)
         place = next((one for one in tree.find_all(exp.Column) if one.name.lower() == name.lower()), None)
-        return QueryFailed("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", position=position_of(place))
+        return QueryFailedError("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", position=position_of(place))
     if missing := _MISSING_FUNCTION.search(text):
-        return QueryFailed("FUNCTION_NOT_FOUND", f"Function '{missing.group(1).lower()}' not registered")
+        return QueryFailedError("FUNCTION_NOT_FOUND", f"Function '{missing.group(1).lower()}' not registered")
     kinds: list[tuple[type[duckdb.Error], str]] = [
         (duckdb.ParserException, "SYNTAX_ERROR"),
         (duckdb.BinderException, "SYNTAX_ERROR"),
@@ -107,6 +123,6 @@ def explain_failure(error: duckdb.Error, tree: exp.Query) -> QueryFailed:
         (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
     ]
     if "Division by zero" in text:
-        return QueryFailed("DIVISION_BY_ZERO", "Division by zero")
+        return QueryFailedError("DIVISION_BY_ZERO", "Division by zero")
     code = next((code for kind, code in kinds if isinstance(error, kind)), "GENERIC_INTERNAL_ERROR")
-    return QueryFailed(code, text.splitlines()[0])
+    return QueryFailedError(code, text.splitlines()[0])

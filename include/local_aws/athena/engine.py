@@ -14,12 +14,20 @@ from pyiceberg.table.snapshots import Snapshot
 from sqlglot import exp
 
 from include.local_aws.athena import duck
-from include.local_aws.athena.errors import QueryCancelled, QueryFailed
+from include.local_aws.athena.errors import QueryCancelledError, QueryFailedError
 from include.local_aws.athena.metadata_tables import read_metadata_table
 from include.local_aws.athena.pushdown import scan_filter
 from include.local_aws.athena.references import Reference, columns_named
 from include.local_aws.athena.results import ResultSet, spool_rows
-from include.local_aws.athena.scans import Plan, open_table, plan_scan, read_batches, schema_at, snapshot_at, snapshot_of_version
+from include.local_aws.athena.scans import (
+    Plan,
+    open_table,
+    plan_scan,
+    read_batches,
+    schema_at,
+    snapshot_at,
+    snapshot_of_version,
+)
 from include.local_aws.athena.translation import qualified, to_duckdb
 from include.local_aws.calls import Settings
 
@@ -30,7 +38,9 @@ Sources = Mapping[int, "str | pa.Table"]
 class QueryRun:
     """One query; `cancel` may be called from another thread."""
 
-    def __init__(self, tree: exp.Query, references: Sequence[Reference], sources: Sources, settings: Settings, folder: Path) -> None:
+    def __init__(
+        self, tree: exp.Query, references: Sequence[Reference], sources: Sources, settings: Settings, folder: Path
+    ) -> None:
         self._tree = tree
         self._references = references
         self._sources = sources
@@ -41,19 +51,19 @@ class QueryRun:
         self.bytes_scanned = 0
 
     def cancel(self) -> None:
-        """Make `run` raise QueryCancelled soon."""
+        """Make `run` raise QueryCancelledError soon."""
         self._cancelled.set()
         if self._connection is not None:
             self._connection.interrupt()
 
     def run(self, cutoff_bytes: int | None) -> ResultSet:
-        """Run to the end. Raises QueryFailed or QueryCancelled."""
+        """Run to the end. Raises QueryFailedError or QueryCancelledError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         connection = self._connection = duck.connect(self._folder / "spill")
         try:
             return self._run(connection, cutoff_bytes)
         except duckdb.InterruptException as error:
-            raise QueryCancelled("Query was cancelled by a user request") from error
+            raise QueryCancelledError("Query was cancelled by a user request") from error
         except duckdb.Error as error:
             self._check_cancelled()
             raise duck.explain_failure(error, self._tree) from error
@@ -80,7 +90,9 @@ class QueryRun:
                 self._check_cancelled()
         return duck.run(connection, to_duckdb(tree), names, wide)
 
-    def _load(self, connection: duckdb.DuckDBPyConnection, reference: Reference, name: str, cutoff_bytes: int | None) -> None:
+    def _load(
+        self, connection: duckdb.DuckDBPyConnection, reference: Reference, name: str, cutoff_bytes: int | None
+    ) -> None:
         source = self._sources[id(reference.node)]
         if isinstance(source, pa.Table):
             duck.load(connection, name, source)
@@ -92,7 +104,9 @@ class QueryRun:
             return
         self._load_rows(connection, self._plan(connection, reference, table, snapshot), name, cutoff_bytes)
 
-    def _plan(self, connection: duckdb.DuckDBPyConnection, reference: Reference, table: Table, snapshot: Snapshot | None) -> Plan:
+    def _plan(
+        self, connection: duckdb.DuckDBPyConnection, reference: Reference, table: Table, snapshot: Snapshot | None
+    ) -> Plan:
         schema = schema_at(table, snapshot)
         names = [field.name for field in schema.fields]
         row_filter = scan_filter(reference.node, schema, lambda one: duck.evaluate(connection, one))
@@ -101,14 +115,16 @@ class QueryRun:
             return plan
         return plan_scan(table, snapshot, names[:1], row_filter)  # rows are counted where files have deletes
 
-    def _load_rows(self, connection: duckdb.DuckDBPyConnection, plan: Plan, name: str, cutoff_bytes: int | None) -> None:
+    def _load_rows(
+        self, connection: duckdb.DuckDBPyConnection, plan: Plan, name: str, cutoff_bytes: int | None
+    ) -> None:
         self.bytes_scanned += plan.bytes_scanned
         if cutoff_bytes is not None and self.bytes_scanned > cutoff_bytes:
-            raise QueryCancelled(f"Bytes scanned limit was exceeded: {self.bytes_scanned} of {cutoff_bytes} bytes")
+            raise QueryCancelledError(f"Bytes scanned limit was exceeded: {self.bytes_scanned} of {cutoff_bytes} bytes")
         if plan.columns.fields:
             duck.load(connection, name, read_batches(plan))
         else:
-            connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT 0 AS nothing FROM range({plan.row_count})')
+            connection.execute(f'CREATE TEMP TABLE "{name}" AS SELECT 0 AS nothing FROM range({plan.row_count})')  # noqa: S608
 
     def _with_sources(self) -> exp.Query:
         """The tree with each stored table replaced by what was loaded for it, under the name that the query uses."""
@@ -123,7 +139,7 @@ class QueryRun:
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise QueryCancelled("Query was cancelled by a user request")
+            raise QueryCancelledError("Query was cancelled by a user request")
 
 
 def _snapshot(connection: duckdb.DuckDBPyConnection, reference: Reference, table: Table) -> Snapshot | None:
@@ -133,7 +149,7 @@ def _snapshot(connection: duckdb.DuckDBPyConnection, reference: Reference, table
     try:
         operand = duck.evaluate(connection, reference.travel)
     except ValueError as error:
-        raise QueryFailed("INVALID_ARGUMENTS", f"{reference.travel.sql('trino')} is not a constant") from error
+        raise QueryFailedError("INVALID_ARGUMENTS", f"{reference.travel.sql('trino')} is not a constant") from error
     if reference.travel_by == "timestamp":
         return snapshot_at(table, operand, name)
     return snapshot_of_version(table, operand, name)
@@ -141,7 +157,7 @@ def _snapshot(connection: duckdb.DuckDBPyConnection, reference: Reference, table
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
     """Column types of a loaded table, as sqlglot reads them in Trino's dialect."""
-    rows = connection.execute(f'SELECT column_name, column_type FROM (DESCRIBE "{name}")').fetchall()
+    rows = connection.execute(f'SELECT column_name, column_type FROM (DESCRIBE "{name}")').fetchall()  # noqa: S608
     return {str(column): exp.DataType.build(str(kind), dialect="duckdb").sql("trino") for column, kind in rows}
 
 
@@ -154,6 +170,6 @@ def _titles(tree: exp.Query) -> tuple[list[str | None], set[int]]:
     return list(names), {index for index, one in enumerate(projections) if isinstance(one.unalias(), exp.Column)}
 
 
-def _title(projection: exp.Expression, index: int) -> str:
+def _title(projection: exp.Expr, index: int) -> str:
     named = isinstance(projection, exp.Alias | exp.Column | exp.Dot)
     return projection.alias_or_name if named else f"_col{index}"

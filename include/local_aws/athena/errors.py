@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class MalformedQuery(Exception):
+class MalformedQueryError(Exception):
     """The statement is refused when it is submitted (Athena's InvalidRequestException, MALFORMED_QUERY)."""
 
 
-class QueryFailed(Exception):
+class QueryFailedError(Exception):
     """The query ends FAILED; `code` is Athena's error name, the text becomes `StateChangeReason`."""
 
     def __init__(self, code: str, message: str, *, category: int = 2, position: tuple[int, int] | None = None) -> None:
@@ -18,5 +18,5 @@ class QueryFailed(Exception):
         self.category = category
 
 
-class QueryCancelled(Exception):
+class QueryCancelledError(Exception):
     """The query ends CANCELLED: somebody stopped it, or it would scan more than its workgroup allows."""

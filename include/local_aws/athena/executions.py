@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from include.local_aws.athena.engine import QueryRun
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.athena.results import ResultSet
 from include.local_aws.athena.statements import Statement
 from include.local_aws.calls import AwsError, Call, Json
@@ -55,7 +55,7 @@ class Execution:
         if not self.is_over:
             self.state, self.reason, self.completed_at = state, reason, now
 
-    def fail(self, error: QueryFailed, now: datetime) -> None:
+    def fail(self, error: QueryFailedError, now: datetime) -> None:
         self.error_category = error.category
         self.finish("FAILED", now, str(error))
 
@@ -118,7 +118,10 @@ class Executions:
         """The execution that this ClientRequestToken started. Raises AwsError when its request was another one."""
         seen = self._by_token.get((workgroup, token))
         if seen is not None and seen[0] != request:
-            raise AwsError("InvalidRequestException", "Idempotent parameters do not match: this ClientRequestToken started another query")
+            raise AwsError(
+                "InvalidRequestException",
+                "Idempotent parameters do not match: this ClientRequestToken started another query",
+            )
         return seen[1] if seen else None
 
     def remember_token(self, workgroup: str, token: str, request: Any, execution_id: str) -> None:

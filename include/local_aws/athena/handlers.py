@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from include.local_aws.athena.errors import MalformedQuery
+from include.local_aws.athena.errors import MalformedQueryError
 from include.local_aws.athena.executions import Execution, executions_of
 from include.local_aws.athena.results import CHUNK_ROWS, Row
 from include.local_aws.athena.runner import run_execution
@@ -39,7 +39,7 @@ def _new_execution(
     parameters = [str(one) for one in call.body.get("ExecutionParameters") or []]
     try:
         statement = parse_statement(str(call.body.get("QueryString") or ""), parameters)
-    except MalformedQuery as error:
+    except MalformedQueryError as error:
         raise AwsError("InvalidRequestException", str(error), AthenaErrorCode="MALFORMED_QUERY") from error
     context = call.body.get("QueryExecutionContext") or {}
     catalog = str(context.get("Catalog") or "awsdatacatalog").lower()

@@ -33,7 +33,7 @@ def read_metadata_table(table: Table, kind: str, snapshot: Snapshot | None) -> p
         "manifests": lambda: table.inspect.manifests().select(list(_MANIFESTS)),
         "files": lambda: _files(table, snapshot),
         "partitions": lambda: _partitions(table, snapshot),
-        "refs": lambda: table.inspect.refs(),
+        "refs": table.inspect.refs,
     }
     return readers[kind]()
 

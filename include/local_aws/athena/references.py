@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.athena.statements import position_of
 
 METADATA_TABLES = ("files", "history", "manifests", "partitions", "snapshots", "refs")
@@ -25,7 +25,7 @@ class Reference:
     database: str
     table: str
     metadata: str
-    travel: exp.Expression | None = None
+    travel: exp.Expr | None = None
     travel_by: Literal["version", "timestamp", ""] = ""
 
     @property
@@ -45,10 +45,10 @@ def _is_stored(node: exp.Table) -> bool:
     return bool(node.db) or node.name.lower() not in _visible_ctes(node)
 
 
-def _visible_ctes(node: exp.Expression) -> set[str]:
+def _visible_ctes(node: exp.Expr) -> set[str]:
     """Names of the WITH entries that a table reference may mean: those of every enclosing query, not its own entry."""
     names: set[str] = set()
-    inside: exp.Expression = node
+    inside: exp.Expr = node
     while (outer := inside.parent) is not None:
         with_ = outer.args.get("with_") or outer.args.get("with")
         if isinstance(with_, exp.With):
@@ -57,7 +57,7 @@ def _visible_ctes(node: exp.Expression) -> set[str]:
     return names
 
 
-def _earlier_entries(with_: exp.With, inside: exp.Expression, node: exp.Expression) -> set[str]:
+def _earlier_entries(with_: exp.With, inside: exp.Expr, node: exp.Expr) -> set[str]:
     entries = list(with_.expressions)
     own = next((index for index, entry in enumerate(entries) if inside is with_ and _contains(entry, node)), None)
     if own is None or with_.args.get("recursive"):
@@ -65,8 +65,8 @@ def _earlier_entries(with_: exp.With, inside: exp.Expression, node: exp.Expressi
     return {entry.alias.lower() for entry in entries[:own]}
 
 
-def _contains(entry: exp.Expression, node: exp.Expression) -> bool:
-    step: exp.Expression | None = node
+def _contains(entry: exp.Expr, node: exp.Expr) -> bool:
+    step: exp.Expr | None = node
     while step is not None and step is not entry:
         step = step.parent
     return step is entry
@@ -75,15 +75,15 @@ def _contains(entry: exp.Expression, node: exp.Expression) -> bool:
 def _reference(node: exp.Table, default_database: str) -> Reference:
     if node.catalog.lower() not in _CATALOGS:
         message = f"Catalog '{node.catalog}' not found: local Athena knows AwsDataCatalog"
-        raise QueryFailed("CATALOG_NOT_FOUND", message, position=position_of(node))
+        raise QueryFailedError("CATALOG_NOT_FOUND", message, position=position_of(node))
     database = (node.db or default_database).lower()
     if not database:
         message = "Schema must be specified when session schema is not set: name the Database in QueryExecutionContext"
-        raise QueryFailed("MISSING_SCHEMA_NAME", message, position=position_of(node))
+        raise QueryFailedError("MISSING_SCHEMA_NAME", message, position=position_of(node))
     name, _, metadata = node.name.lower().partition("$")
     if metadata and metadata not in METADATA_TABLES:
         message = f"Table 'awsdatacatalog.{database}.{node.name}' does not exist"
-        raise QueryFailed("TABLE_NOT_FOUND", message, position=position_of(node))
+        raise QueryFailedError("TABLE_NOT_FOUND", message, position=position_of(node))
     version = node.args.get("version")
     if version is None:
         return Reference(node, database, name, metadata)

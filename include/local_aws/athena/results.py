@@ -56,7 +56,11 @@ class ResultSet:
             if self.with_header:
                 out.write(_csv_line([column.name for column in self.columns]))
             for chunk in self._chunks():
-                lines = map(_csv_line, chunk) if self.with_header else ("\t".join(v or "" for v in row) + "\n" for row in chunk)
+                lines = (
+                    map(_csv_line, chunk)
+                    if self.with_header
+                    else ("\t".join(v or "" for v in row) + "\n" for row in chunk)
+                )
                 out.writelines(lines)
 
     def _chunks(self) -> Iterator[list[Row]]:
@@ -87,5 +91,3 @@ def _append(result: ResultSet, out: IO[str], chunk: list[Row]) -> None:
 
 def _csv_line(row: Row) -> str:
     return ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in row) + "\n"
-
-

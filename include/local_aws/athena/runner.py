@@ -12,7 +12,7 @@ from include.local_aws import root_clients
 from include.local_aws.athena.catalog import Catalog, authorize, metadata_location
 from include.local_aws.athena.catalog_statements import answer_statement, information_schema
 from include.local_aws.athena.engine import QueryRun
-from include.local_aws.athena.errors import QueryCancelled, QueryFailed
+from include.local_aws.athena.errors import QueryCancelledError, QueryFailedError
 from include.local_aws.athena.executions import Execution
 from include.local_aws.athena.references import Reference, find_references
 from include.local_aws.athena.results import ResultSet, spool_rows
@@ -33,13 +33,13 @@ async def run_execution(execution: Execution, aws: LocalAws) -> None:
         try:
             result = await _answer(execution, aws)
             await _store(execution, aws, result)
-        except QueryFailed as error:
+        except QueryFailedError as error:
             execution.fail(error, aws.clock.now())
-        except QueryCancelled as error:
+        except QueryCancelledError as error:
             execution.finish("CANCELLED", aws.clock.now(), str(error))
         except Exception as error:
             log.exception("query %s failed", execution.id)
-            failure = QueryFailed("GENERIC_INTERNAL_ERROR", f"local Athena failed: {error!r}", category=1)
+            failure = QueryFailedError("GENERIC_INTERNAL_ERROR", f"local Athena failed: {error!r}", category=1)
             execution.fail(failure, aws.clock.now())
         else:
             execution.result = result
@@ -100,7 +100,7 @@ async def _store(execution: Execution, aws: LocalAws, result: ResultSet) -> None
         await asyncio.to_thread(_upload, aws, result, path, bucket, key, extra)
     except root_clients.ClientError as error:
         message = f"Unable to verify/create output bucket {bucket}: {error}"
-        raise QueryFailed("INVALID_OUTPUT_LOCATION", message) from error
+        raise QueryFailedError("INVALID_OUTPUT_LOCATION", message) from error
 
 
 def _upload(aws: LocalAws, result: ResultSet, path: Path, bucket: str, key: str, extra: dict[str, str]) -> None:
@@ -108,7 +108,9 @@ def _upload(aws: LocalAws, result: ResultSet, path: Path, bucket: str, key: str,
     try:
         root_clients.client(aws.settings, "s3").upload_file(str(path), bucket, key, ExtraArgs=extra)
     except root_clients.UploadFailed as error:
-        raise QueryFailed("INVALID_OUTPUT_LOCATION", f"Unable to write the result to s3://{bucket}/{key}: {error}") from error
+        raise QueryFailedError(
+            "INVALID_OUTPUT_LOCATION", f"Unable to write the result to s3://{bucket}/{key}: {error}"
+        ) from error
     finally:
         path.unlink(missing_ok=True)
 

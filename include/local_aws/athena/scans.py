@@ -14,7 +14,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import DataScan, FileScanTask, StaticTable, Table
 from pyiceberg.table.snapshots import Snapshot
 
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.calls import Settings
 
 _FILES_AT_ONCE = 4
@@ -46,7 +46,7 @@ class Plan:
 
 
 def open_table(metadata_location: str, settings: Settings) -> Table:
-    """Open a table by its metadata file. Raises QueryFailed when that file is missing or not Iceberg's."""
+    """Open a table by its metadata file. Raises QueryFailedError when that file is missing or not Iceberg's."""
     properties = {
         "s3.endpoint": settings.endpoint_url,
         "s3.access-key-id": settings.root_access_key,
@@ -56,17 +56,23 @@ def open_table(metadata_location: str, settings: Settings) -> Table:
     try:
         return StaticTable.from_metadata(metadata_location, properties)
     except FileNotFoundError as error:
-        raise QueryFailed("ICEBERG_INVALID_METADATA", f"Metadata not found in metadata location {metadata_location}") from error
+        raise QueryFailedError(
+            "ICEBERG_INVALID_METADATA", f"Metadata not found in metadata location {metadata_location}"
+        ) from error
     except ValueError as error:
-        raise QueryFailed("ICEBERG_INVALID_METADATA", f"Error reading {metadata_location}: {error}") from error
+        raise QueryFailedError("ICEBERG_INVALID_METADATA", f"Error reading {metadata_location}: {error}") from error
 
 
 def snapshot_of_version(table: Table, version: int | str, name: str) -> Snapshot:
     """The snapshot with this id, or that a branch or tag of this name points to."""
     found = table.snapshot_by_name(version) if isinstance(version, str) else table.snapshot_by_id(version)
     if found is None:
-        what = f"Cannot find snapshot with reference name: {version}" if isinstance(version, str) else f"Iceberg snapshot ID does not exists: {version}"
-        raise QueryFailed("INVALID_ARGUMENTS", f"{what} (table {name})")
+        what = (
+            f"Cannot find snapshot with reference name: {version}"
+            if isinstance(version, str)
+            else f"Iceberg snapshot ID does not exists: {version}"
+        )
+        raise QueryFailedError("INVALID_ARGUMENTS", f"{what} (table {name})")
     return found
 
 
@@ -75,7 +81,9 @@ def snapshot_at(table: Table, moment: datetime, name: str) -> Snapshot:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     found = table.snapshot_as_of_timestamp(int(aware.timestamp() * 1000))
     if found is None:
-        raise QueryFailed("INVALID_ARGUMENTS", f"No version history table {name} at or before {aware.astimezone(UTC).isoformat()}")
+        raise QueryFailedError(
+            "INVALID_ARGUMENTS", f"No version history table {name} at or before {aware.astimezone(UTC).isoformat()}"
+        )
     return found
 
 

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from include.local_aws.athena.errors import MalformedQuery, QueryFailed
+from include.local_aws.athena.errors import MalformedQueryError, QueryFailedError
 
 Kind = Literal["query", "catalog", "explain", "refused"]
 
@@ -19,10 +19,24 @@ _QUOTED_OR_SYSTEM = re.compile(
     r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|\bfor\s+system_(version|time)\b""", re.IGNORECASE | re.DOTALL
 )
 _QUOTED_OR_HOLE = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|\?""", re.DOTALL)
-_FIRST_WORDS = re.compile(r"^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*\(*\s*([a-z]+)(?:\s+([a-z]+))?", re.IGNORECASE | re.DOTALL)
+_FIRST_WORDS = re.compile(
+    r"^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*\(*\s*([a-z]+)(?:\s+([a-z]+))?", re.IGNORECASE | re.DOTALL
+)
 _CATALOG_WORDS = {"SHOW", "DESCRIBE", "DESC"}
 _REFUSED_DML = {"INSERT", "UPDATE", "DELETE", "MERGE", "UNLOAD", "OPTIMIZE", "VACUUM"}
-_REFUSED_DDL = {"CREATE", "DROP", "ALTER", "MSCK", "TRUNCATE", "GRANT", "REVOKE", "PREPARE", "DEALLOCATE", "EXECUTE", "USING"}
+_REFUSED_DDL = {
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "MSCK",
+    "TRUNCATE",
+    "GRANT",
+    "REVOKE",
+    "PREPARE",
+    "DEALLOCATE",
+    "EXECUTE",
+    "USING",
+}
 
 
 @dataclass(frozen=True)
@@ -51,12 +65,12 @@ class Statement:
 def parse_statement(sql: str, parameters: list[str]) -> Statement:
     """Read one statement and put the execution parameters in for its `?`.
 
-    Raises MalformedQuery when it is not exactly one statement of the dialect.
+    Raises MalformedQueryError when it is not exactly one statement of the dialect.
     """
     text = sql.strip().rstrip(";").strip()
     match = _FIRST_WORDS.match(text)
     if match is None:
-        raise MalformedQuery(f"line 1:1: mismatched input {text[:20]!r}. Expecting: a statement")
+        raise MalformedQueryError(f"line 1:1: mismatched input {text[:20]!r}. Expecting: a statement")
     words = (match.group(1).upper(), (match.group(2) or "").upper())
     if words[0] in _CATALOG_WORDS:
         return Statement(text, "catalog", words)
@@ -67,18 +81,20 @@ def parse_statement(sql: str, parameters: list[str]) -> Statement:
     return Statement(text, "query", words, _parse_query(_put_parameters(text, parameters)))
 
 
-def refuse(statement: Statement) -> QueryFailed:
+def refuse(statement: Statement) -> QueryFailedError:
     """Say that local Athena only reads."""
     if statement.kind == "explain":
-        return QueryFailed("NOT_SUPPORTED", "local Athena does not explain plans: run the query and read DataScannedInBytes")
+        return QueryFailedError(
+            "NOT_SUPPORTED", "local Athena does not explain plans: run the query and read DataScannedInBytes"
+        )
     what = " ".join(word for word in statement.words if word)
-    return QueryFailed(
+    return QueryFailedError(
         "NOT_SUPPORTED",
         f"local Athena only reads: {what} is refused. Tables are written by Spark (a Glue job), and views cannot be made here",
     )
 
 
-def position_of(node: exp.Expression | None) -> tuple[int, int] | None:
+def position_of(node: exp.Expr | None) -> tuple[int, int] | None:
     """Line and column (from 1) at which an identifier starts, if the parser kept them."""
     parts = [one.meta for one in node.find_all(exp.Identifier) if one.meta] if node is not None else []
     meta = min(parts, key=lambda one: int(one.get("start", 0)), default={})
@@ -92,20 +108,24 @@ def _parse_query(text: str) -> exp.Query:
     try:
         trees = sqlglot.parse(_without_system_words(text), read="athena")
     except SqlglotError as error:
-        raise MalformedQuery(_parse_message(error)) from error
+        raise MalformedQueryError(_parse_message(error)) from error
     if len(trees) != 1:
-        raise MalformedQuery(f"Only one sql statement is allowed. Got: {text}")
+        raise MalformedQueryError(f"Only one sql statement is allowed. Got: {text}")
     tree = trees[0]
     if isinstance(tree, exp.Subquery):
         tree = tree.unnest()
     if not isinstance(tree, exp.Query):
         first = text.split(maxsplit=1)[0] if text else ""
-        raise MalformedQuery(f"line 1:1: mismatched input {first!r}. Expecting: 'SELECT', 'SHOW', 'DESCRIBE', 'WITH', ...")
+        raise MalformedQueryError(
+            f"line 1:1: mismatched input {first!r}. Expecting: 'SELECT', 'SHOW', 'DESCRIBE', 'WITH', ..."
+        )
     return tree
 
 
 def _without_system_words(text: str) -> str:
-    return _QUOTED_OR_SYSTEM.sub(lambda m: m.group(1) or ("FOR TIMESTAMP" if m.group(2).lower() == "time" else "FOR VERSION"), text)
+    return _QUOTED_OR_SYSTEM.sub(
+        lambda m: m.group(1) or ("FOR TIMESTAMP" if m.group(2).lower() == "time" else "FOR VERSION"), text
+    )
 
 
 def _parse_message(error: SqlglotError) -> str:
@@ -122,7 +142,7 @@ def _put_parameters(text: str, parameters: list[str]) -> str:
     """Replace each `?` outside quotes and comments by its parameter, a literal."""
     holes = [match for match in _QUOTED_OR_HOLE.finditer(text) if match.group(1) is None]
     if len(holes) != len(parameters):
-        raise MalformedQuery(f"Incorrect number of parameters: expected {len(holes)} but found {len(parameters)}")
+        raise MalformedQueryError(f"Incorrect number of parameters: expected {len(holes)} but found {len(parameters)}")
     parts, end = [], 0
     for hole, value in zip(holes, parameters, strict=True):
         parts += [text[end : hole.start()], _literal_text(value)]
@@ -134,7 +154,9 @@ def _literal_text(value: str) -> str:
     try:
         tree = sqlglot.parse_one(value, read="athena")
     except SqlglotError as error:
-        raise MalformedQuery(f"execution parameter {value!r} is not a literal; a string needs its single quotes") from error
+        raise MalformedQueryError(
+            f"execution parameter {value!r} is not a literal; a string needs its single quotes"
+        ) from error
     if next(tree.find_all(exp.Column, exp.Query), None) is not None:
-        raise MalformedQuery(f"execution parameter {value!r} is not a literal; a string needs its single quotes")
+        raise MalformedQueryError(f"execution parameter {value!r} is not a literal; a string needs its single quotes")
     return value

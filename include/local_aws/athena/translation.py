@@ -11,7 +11,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from include.local_aws.athena.errors import QueryFailed
+from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.athena.statements import position_of
 
 # Functions of Trino that DuckDB lacks or names otherwise and sqlglot passes on as they are.
@@ -57,15 +57,15 @@ def qualified(tree: exp.Query, schema: Mapping[str, Any]) -> exp.Query | None:
 
 
 def to_duckdb(tree: exp.Query) -> str:
-    """Write the (preferably qualified) tree as DuckDB's SQL. Raises QueryFailed for what has no equal there."""
+    """Write the (preferably qualified) tree as DuckDB's SQL. Raises QueryFailedError for what has no equal there."""
     tree = tree.copy()
     check_comparisons(tree)
-    for node in list(tree.walk(bfs=False)):
+    for node in reversed(list(tree.walk(bfs=False))):  # children first: mending a parent copies them
         _mend(node)
     try:
         return tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE)
     except SqlglotError as error:
-        raise QueryFailed("NOT_SUPPORTED", f"local Athena cannot run this expression: {error}") from error
+        raise QueryFailedError("NOT_SUPPORTED", f"local Athena cannot run this expression: {error}") from error
 
 
 def check_comparisons(tree: exp.Query) -> None:
@@ -76,22 +76,24 @@ def check_comparisons(tree: exp.Query) -> None:
                 kind = _trino_name(other)
                 left, right = (kind, f"varchar({len(side.name)})")[:: 1 if other is node.left else -1]
                 sign = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}[node.key]
-                raise QueryFailed("TYPE_MISMATCH", f"Cannot apply operator: {left} {sign} {right}", position=position_of(other))
+                raise QueryFailedError(
+                    "TYPE_MISMATCH", f"Cannot apply operator: {left} {sign} {right}", position=position_of(other)
+                )
 
 
-def _is_typed(node: exp.Expression) -> bool:
+def _is_typed(node: exp.Expr) -> bool:
     typed = isinstance(node, exp.Column | exp.Cast | exp.Count)
     return typed and node.is_type(*exp.DataType.NUMERIC_TYPES, *exp.DataType.TEMPORAL_TYPES, "BOOLEAN")
 
 
-def _trino_name(node: exp.Expression) -> str:
+def _trino_name(node: exp.Expr) -> str:
     kind = node.type
     if kind is None:
         return "unknown"
     return "timestamp(6)" if kind.this == exp.DataType.Type.TIMESTAMP else kind.sql("trino").lower().replace(", ", ",")
 
 
-def _mend(node: exp.Expression) -> None:
+def _mend(node: exp.Expr) -> None:
     if isinstance(node, exp.Column) and node.args.get("db"):
         node.set("db", None)
         node.set("catalog", None)
@@ -109,8 +111,11 @@ def _mend(node: exp.Expression) -> None:
         _wrap(node, "DATE")
 
 
-def _wrap(node: exp.Expression, kind: str) -> None:
-    node.replace(exp.Cast(this=node.copy(), to=exp.DataType.build(kind, dialect="duckdb")))
+def _wrap(node: exp.Expr, kind: str) -> None:
+    to = exp.DataType.build(kind, dialect="duckdb")
+    cast = exp.Cast(this=node.copy(), to=to)
+    cast.type = to
+    node.replace(cast)
 
 
 def _mend_cast(node: exp.Cast) -> None:
@@ -123,12 +128,14 @@ def _mend_cast(node: exp.Cast) -> None:
     elif to.this == exp.DataType.Type.TIMESTAMP and not to.expressions and _is_output(node):
         node.set("to", exp.DataType.build("TIMESTAMP_MS", dialect="duckdb"))
     elif to.is_type(*exp.DataType.TEXT_TYPES) and source.is_type("TIMESTAMP", "TIMESTAMPNTZ"):
-        node.set("this", exp.func("STRFTIME", source.copy(), exp.Literal.string("%Y-%m-%d %H:%M:%S.%f"), dialect="duckdb"))
+        node.set(
+            "this", exp.func("STRFTIME", source.copy(), exp.Literal.string("%Y-%m-%d %H:%M:%S.%f"), dialect="duckdb")
+        )
     elif to.is_type(*exp.DataType.INTEGER_TYPES) and source.is_type("DOUBLE", "FLOAT"):
         node.set("this", exp.func("ROUND", source.copy()))
 
 
-def _is_output(node: exp.Expression) -> bool:
+def _is_output(node: exp.Expr) -> bool:
     outer = node.parent.parent if isinstance(node.parent, exp.Alias) else node.parent
     return isinstance(outer, exp.Select) and outer.parent is None and node.arg_key in ("this", "expressions")
 
@@ -137,14 +144,16 @@ def _mend_division(node: exp.Div) -> None:
     """Integers divide to an integer, decimals to a decimal of the larger scale."""
     left, right = node.left, node.right
     if left.is_type(*exp.DataType.INTEGER_TYPES) and right.is_type(*exp.DataType.INTEGER_TYPES):
-        node.replace(exp.IntDiv(this=left.copy(), expression=right.copy()))
+        whole = exp.IntDiv(this=left.copy(), expression=right.copy())
+        whole.type = node.type
+        node.replace(whole)
     elif left.is_type("DECIMAL") or right.is_type("DECIMAL"):
         scales = [_scale(side) for side in (left, right)]
         if None not in scales and not (left.is_type("DOUBLE") or right.is_type("DOUBLE")):
             _wrap(node, f"DECIMAL(38, {max(scale for scale in scales if scale is not None)})")
 
 
-def _scale(node: exp.Expression) -> int | None:
+def _scale(node: exp.Expr) -> int | None:
     if node.is_type(*exp.DataType.INTEGER_TYPES):
         return 0
     kind = node.type
@@ -163,7 +172,7 @@ def _mend_function(node: exp.Anonymous) -> None:
     if name in ("format_datetime", "parse_datetime") and len(node.expressions) == 2:
         pattern = node.expressions[1]
         if not pattern.is_string:
-            raise QueryFailed("NOT_SUPPORTED", f"local Athena needs a literal pattern in {name}")
+            raise QueryFailedError("NOT_SUPPORTED", f"local Athena needs a literal pattern in {name}")
         function = "STRFTIME" if name == "format_datetime" else "STRPTIME"
         arguments = [node.expressions[0].copy(), exp.Literal.string(strftime_pattern(pattern.name))]
         node.replace(exp.Anonymous(this=function, expressions=arguments))
@@ -174,18 +183,22 @@ def _mend_function(node: exp.Anonymous) -> None:
 def _mend_match(node: exp.Anonymous, name: str) -> None:
     values, test = (one.copy() for one in node.expressions)
     matches = exp.Anonymous(this="LEN", expressions=[exp.Anonymous(this="LIST_FILTER", expressions=[values, test])])
-    total: exp.Expression = exp.Anonymous(this="LEN", expressions=[values.copy()]) if name == "all_match" else exp.Literal.number(0)
+    total: exp.Expr = (
+        exp.Anonymous(this="LEN", expressions=[values.copy()]) if name == "all_match" else exp.Literal.number(0)
+    )
     node.replace(exp.Paren(this=(exp.GT if name == "any_match" else exp.EQ)(this=matches, expression=total)))
 
 
 def strftime_pattern(joda: str) -> str:
-    """Turn a Joda-Time pattern into strftime's. Raises QueryFailed for a letter that has no equal."""
+    """Turn a Joda-Time pattern into strftime's. Raises QueryFailedError for a letter that has no equal."""
 
     def part(match: re.Match[str]) -> str:
         if match.group(1) is not None:
             return match.group(1).replace("''", "'").replace("%", "%%") or "'"
         if match.group(0) not in _JODA:
-            raise QueryFailed("NOT_SUPPORTED", f"local Athena does not know {match.group(0)!r} in the date pattern {joda!r}")
+            raise QueryFailedError(
+                "NOT_SUPPORTED", f"local Athena does not know {match.group(0)!r} in the date pattern {joda!r}"
+            )
         return _JODA[match.group(0)]
 
     return _JODA_PART.sub(part, joda)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -28,8 +29,15 @@ class Column:
     def as_aws(self) -> dict[str, Any]:
         """The column as ColumnInfo."""
         return {
-            "CatalogName": "hive", "SchemaName": "", "TableName": "", "Name": self.name, "Label": self.name,
-            "Type": self.type, "Precision": self.precision, "Scale": self.scale, "Nullable": "UNKNOWN",
+            "CatalogName": "hive",
+            "SchemaName": "",
+            "TableName": "",
+            "Name": self.name,
+            "Label": self.name,
+            "Type": self.type,
+            "Precision": self.precision,
+            "Scale": self.scale,
+            "Nullable": "UNKNOWN",
             "CaseSensitive": self.type in ("varchar", "char"),
         }
 
@@ -46,17 +54,11 @@ def formatter(kind: pa.DataType, *, millis: bool) -> Format:
     """The function that prints one non-null value of an Arrow type; `millis` asks for 3 instead of 6 digits of a time."""
     if pa.types.is_timestamp(kind):
         return _timestamp_format("milliseconds" if millis else "microseconds", zoned=kind.tz is not None)
-    if pa.types.is_boolean(kind):
-        return lambda value: "true" if value else "false"
-    if pa.types.is_decimal(kind):
-        return lambda value: format(value, "f")
-    if pa.types.is_floating(kind):
-        return _double
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return lambda value: " ".join(f"{byte:02x}" for byte in value)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return str
-    return _nested if pa.types.is_nested(kind) else _scalar
+    return _nested
 
 
 def _described(kind: pa.DataType) -> tuple[str, int]:
@@ -87,7 +89,7 @@ def _timestamp_format(timespec: str, *, zoned: bool) -> Format:
 
 def _double(value: float) -> str:
     """Print as Java's Double.toString, which Trino uses."""
-    if value != value:
+    if math.isnan(value):
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"

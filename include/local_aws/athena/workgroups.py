@@ -33,7 +33,10 @@ async def read_terms(call: Call, aws: LocalAws, workgroup: str) -> Terms:
     chosen = own if enforced or not asked.get("OutputLocation") else asked
     location = str(chosen.get("OutputLocation") or "")
     if not location.startswith("s3://"):
-        message = "No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input."
+        message = (
+            "No output location provided. An output location is required either through the Workgroup result "
+            "configuration setting or as an API input."
+        )
         raise AwsError("InvalidRequestException", message)
     cutoff = configuration.get("BytesScannedCutoffPerQuery")
     prefix = location if location.endswith("/") else location + "/"

@@ -28,7 +28,9 @@ class CrawlCatalog:
     async def table(self, name: str) -> Json | None:
         self._authorize_catalog("glue:GetTable", name)
         try:
-            found: Json = (await self._aws.forward("AWSGlue.GetTable", {"DatabaseName": self._database, "Name": name}))["Table"]
+            found: Json = (await self._aws.forward("AWSGlue.GetTable", {"DatabaseName": self._database, "Name": name}))[
+                "Table"
+            ]
         except AwsError as error:
             if error.code == "EntityNotFoundException":
                 return None
@@ -46,7 +48,11 @@ class CrawlCatalog:
             return ""
         self._authorize_catalog("glue:UpdateTable", name)
         kept = {field: present[field] for field in _KEPT if present.get(field)}
-        body: Json = {"DatabaseName": self._database, "TableInput": {**kept, **definition}, "VersionId": present["VersionId"]}
+        body: Json = {
+            "DatabaseName": self._database,
+            "TableInput": {**kept, **definition},
+            "VersionId": present["VersionId"],
+        }
         await self._aws.call("AWSGlue.UpdateTable", body)
         return "updated"
 

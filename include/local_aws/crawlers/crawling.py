@@ -41,7 +41,9 @@ async def run_crawl(crawler: Json, crawl: Crawl, aws: LocalAws) -> None:
 
 async def _crawl_targets(crawler: Json, aws: LocalAws) -> list[str]:
     settings = aws.settings
-    role = take_role(str(crawler.get("Role", "")), "AWS-Crawler", "glue.amazonaws.com", settings.account_id, settings.region)
+    role = take_role(
+        str(crawler.get("Role", "")), "AWS-Crawler", "glue.amazonaws.com", settings.account_id, settings.region
+    )
     catalog = CrawlCatalog(aws, role.identity, str(crawler.get("DatabaseName", "")))
     await catalog.check_database()
     policy, prefix = crawler.get("SchemaChangePolicy") or {}, str(crawler.get("TablePrefix") or "")
@@ -49,7 +51,9 @@ async def _crawl_targets(crawler: Json, aws: LocalAws) -> list[str]:
     targets = crawler.get("Targets") or {}
     unknown = [kind for kind, listed in targets.items() if listed and kind not in ("DynamoDBTargets", "IcebergTargets")]
     if unknown:
-        raise AwsError("InvalidInputException", f"local Glue crawls DynamoDB and Iceberg targets, not {', '.join(unknown)}")
+        raise AwsError(
+            "InvalidInputException", f"local Glue crawls DynamoDB and Iceberg targets, not {', '.join(unknown)}"
+        )
     done: list[str] = []
     for target in targets.get("DynamoDBTargets") or []:
         done += await crawl_dynamodb(target, prefix, catalog, aws, update=update)

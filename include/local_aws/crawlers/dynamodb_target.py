@@ -6,9 +6,9 @@ import re
 from collections.abc import AsyncIterator
 
 from include.local_aws.calls import Json
+from include.local_aws.core import LocalAws
 from include.local_aws.crawlers.catalog import CrawlCatalog
 from include.local_aws.crawlers.inference import infer_columns
-from include.local_aws.core import LocalAws
 
 _SAMPLE_ITEMS = 1000
 _PAGE_ITEMS = 500

@@ -83,7 +83,9 @@ async def update_crawler(call: Call, aws: LocalAws) -> Json:
     """Refused while a crawl is on its way."""
     aws.enforce_own(call)
     if crawls_of(aws).running(str(call.body.get("Name"))):
-        raise AwsError("CrawlerRunningException", f"Crawler with name {call.body.get('Name')} is running: wait, or stop it")
+        raise AwsError(
+            "CrawlerRunningException", f"Crawler with name {call.body.get('Name')} is running: wait, or stop it"
+        )
     return await aws.forward(call.target, call.body)
 
 

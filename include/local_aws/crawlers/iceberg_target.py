@@ -62,7 +62,9 @@ async def _find(aws: LocalAws, bucket: str, prefix: str, depth: int) -> list[Fou
     try:
         return await asyncio.to_thread(_newest, root_clients.client(aws.settings, "s3"), bucket, prefix, depth)
     except root_clients.ClientError as error:
-        raise AwsError(error.response["Error"]["Code"], f"s3://{bucket}/{prefix}: {error.response['Error']['Message']}") from error
+        raise AwsError(
+            error.response["Error"]["Code"], f"s3://{bucket}/{prefix}: {error.response['Error']['Message']}"
+        ) from error
 
 
 def _newest(s3: Any, bucket: str, prefix: str, depth: int) -> list[Found]:
@@ -72,7 +74,9 @@ def _newest(s3: Any, bucket: str, prefix: str, depth: int) -> list[Found]:
             match = _METADATA.match(one["Key"])
             if match is None or match.group(1).removeprefix(prefix).count("/") > depth:
                 continue
-            found = Found(bucket, match.group(1), one["Key"], int(match.group(2) or match.group(3)), one["LastModified"])
+            found = Found(
+                bucket, match.group(1), one["Key"], int(match.group(2) or match.group(3)), one["LastModified"]
+            )
             best = newest.get(found.folder)
             if best is None or (found.version, found.modified) > (best.version, best.modified):
                 newest[found.folder] = found
@@ -84,15 +88,26 @@ async def _catalog_table(found: Found, prefix: str, catalog: CrawlCatalog, aws: 
     try:
         schema = TableMetadataUtil.parse_obj(json.loads(text)).schema()
     except ValueError as error:
-        raise AwsError("InvalidInputException", f"{found.metadata_location} is not Iceberg metadata: {error}") from error
+        raise AwsError(
+            "InvalidInputException", f"{found.metadata_location} is not Iceberg metadata: {error}"
+        ) from error
     present = await catalog.table(prefix + found.name)
     before = ((present or {}).get("Parameters") or {}).get("metadata_location")
     if before == found.metadata_location:
         return ""
-    parameters = {**((present or {}).get("Parameters") or {}), "table_type": "ICEBERG", "metadata_location": found.metadata_location}
+    parameters = {
+        **((present or {}).get("Parameters") or {}),
+        "table_type": "ICEBERG",
+        "metadata_location": found.metadata_location,
+    }
     parameters |= {"previous_metadata_location": before} if before else {}
     storage = {"Columns": glue_columns(schema), "Location": f"s3://{found.bucket}/{found.folder.rstrip('/')}"}
-    definition: Json = {"Name": prefix + found.name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "StorageDescriptor": storage}
+    definition: Json = {
+        "Name": prefix + found.name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": parameters,
+        "StorageDescriptor": storage,
+    }
     return await catalog.put(definition, present, update=update)
 
 

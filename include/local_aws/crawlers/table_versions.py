@@ -63,7 +63,9 @@ async def get_table_version(call: Call, aws: LocalAws) -> Json:
     versions, wanted = await _versions(call, aws), call.body.get("VersionId")
     found = next((one for one in versions if wanted is None or one["VersionId"] == str(wanted)), None)
     if found is None:
-        raise AwsError("EntityNotFoundException", f"Table version {wanted} of {call.body.get('TableName')} is not found")
+        raise AwsError(
+            "EntityNotFoundException", f"Table version {wanted} of {call.body.get('TableName')} is not found"
+        )
     return {"TableVersion": found}
 
 

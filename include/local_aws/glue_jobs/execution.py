@@ -79,7 +79,7 @@ async def _run_process(run: JobRun, launch: Launch, aws: LocalAws) -> tuple[str,
         )  # fmt: skip
     run.process_id = process.pid
     if run.stop_requested:
-        asyncio.ensure_future(stop_process(run))
+        aws.background(stop_process(run))
     elif run.is_active:
         run.move("RUNNING", aws.clock.now())
     try:
@@ -117,7 +117,9 @@ def _signal(process_id: int, number: int) -> bool:
 def _last_error(path: Path, status: int) -> str:
     """The last exception's text, as Glue shows it."""
     lines = path.read_text(errors="replace").splitlines()
-    start = max((place for place, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")), default=-1)
+    start = max(
+        (place for place, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")), default=-1
+    )
     if start >= 0:
         found = [line for line in lines[start + 1 :] if _ERROR_LINE.match(line)]
         if found:

@@ -59,7 +59,10 @@ async def batch_stop_job_run(call: Call, aws: LocalAws) -> Json:
             detail = {"ErrorCode": "EntityNotFoundException", "ErrorMessage": f"Job Run {run_id} is not found"}
             errors.append({**named, "ErrorDetail": detail})
         elif not run.is_active:
-            detail = {"ErrorCode": "JobRunInTerminalStateException", "ErrorMessage": f"Job Run is in terminal state {run.state}"}
+            detail = {
+                "ErrorCode": "JobRunInTerminalStateException",
+                "ErrorMessage": f"Job Run is in terminal state {run.state}",
+            }
             errors.append({**named, "ErrorDetail": detail})
         else:
             run.stop_requested = True

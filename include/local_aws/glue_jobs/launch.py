@@ -30,7 +30,9 @@ class Launch:
     folder: Path
 
 
-def prepare_launch(job: Json, run_id: str, arguments: Arguments, role: RoleSession, settings: Settings, folder: Path) -> Launch:
+def prepare_launch(
+    job: Json, run_id: str, arguments: Arguments, role: RoleSession, settings: Settings, folder: Path
+) -> Launch:
     """Fetch the script and its files with the job's own role and write the Spark settings.
 
     Raises ClientError when the role may not read a file, ValueError for arguments that Glue would not take.
@@ -115,7 +117,9 @@ def _glue_settings() -> dict[str, str]:
 
 def _local_settings(declared: Mapping[str, str], settings: Settings, folder: Path) -> dict[str, str]:
     """What only a laptop needs: one small JVM, and every endpoint on local AWS."""
-    catalogs = [name for name, value in declared.items() if name.startswith("spark.sql.catalog.") and value == _ICEBERG_CATALOG]
+    catalogs = [
+        name for name, value in declared.items() if name.startswith("spark.sql.catalog.") and value == _ICEBERG_CATALOG
+    ]
     endpoints = {
         "glue.endpoint": settings.endpoint_url,
         "s3.endpoint": settings.endpoint_url,

@@ -17,7 +17,9 @@ async def ship_log(run_id: str, arguments: Arguments, folder: Path, aws: LocalAw
     prefix = str(arguments.get("--custom-logGroup-prefix") or "/aws-glue/jobs")
     for kind in ("output", "error"):
         path = folder / f"{kind}.log"
-        lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
+        lines = (
+            [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
+        )
         await _put(f"{prefix}/{kind}", run_id, lines, aws)
 
 
@@ -26,7 +28,9 @@ async def _put(group: str, stream: str, lines: list[str], aws: LocalAws) -> None
     await _ensure("CreateLogStream", {"logGroupName": group, "logStreamName": stream}, aws)
     now = int(aws.clock.now().timestamp() * 1000)
     for start in range(0, len(lines), _EVENTS_AT_ONCE):
-        events = [{"timestamp": now, "message": line[:_LONGEST_EVENT]} for line in lines[start : start + _EVENTS_AT_ONCE]]
+        events = [
+            {"timestamp": now, "message": line[:_LONGEST_EVENT]} for line in lines[start : start + _EVENTS_AT_ONCE]
+        ]
         body: Json = {"logGroupName": group, "logStreamName": stream, "logEvents": events}
         await aws.forward("Logs_20140328.PutLogEvents", body)
 

@@ -64,7 +64,10 @@ class JobRun:
             "JobMode": "SCRIPT",
         }  # fmt: skip
         if self.completed_on is not None:
-            described |= {"CompletedOn": self.completed_on.timestamp(), "DPUSeconds": max(60, self.execution_s) * capacity}
+            described |= {
+                "CompletedOn": self.completed_on.timestamp(),
+                "DPUSeconds": max(60, self.execution_s) * capacity,
+            }
         if self.previous_id:
             described["PreviousRunId"] = self.previous_id
         return described | ({"ErrorMessage": self.error} if self.error else {})

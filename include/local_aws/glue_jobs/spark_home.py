@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import time
 from pathlib import Path
 
 _OPENED = (
@@ -16,6 +18,12 @@ _OPENED = (
     "java.base/jdk.internal.ref", "java.base/sun.nio.ch", "java.base/sun.nio.cs", "java.base/sun.security.action",
     "java.base/sun.util.calendar", "java.security.jgss/sun.security.krb5",
 )  # fmt: skip
+# The optimizing compiler starts ten times later than by default: a short job spends most of its time compiling otherwise.
+_PATIENT = (
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 "
+    "-XX:Tier4BackEdgeThreshold=400000"
+)
+_ABANDONED_AFTER_S = 600
 _SCRIPT = """#!/bin/sh
 # Made by local AWS: starts Spark's JVM directly, with shared class data.
 archive="{home}/classes.jsa"
@@ -45,27 +53,44 @@ def prepare_spark_home(spark_python: Path, jars: Path, heap: str) -> Path:
         missing = f"pyspark beside {spark_python}" if pyspark is None else f"Spark's jars in {jars}"
         raise FileNotFoundError(f"{missing} not found: run `make setup`")
     class_path = ":".join(str(jar) for jar in [*sorted((pyspark / "jars").glob("*.jar")), *added])
-    key = hashlib.sha256(f"{class_path} {heap} {os.environ.get('JAVA_HOME')}".encode()).hexdigest()[:12]
+    options = _options(heap)
+    key = hashlib.sha256(f"{class_path} {options} {os.environ.get('JAVA_HOME')}".encode()).hexdigest()[:12]
     home = jars.parent / "spark" / key
     if not (home / "bin" / "spark-submit").exists():
-        _make(home, pyspark, class_path, heap)
+        _make(home, pyspark, class_path, options)
+    _drop_abandoned(home / "making")
     return home
 
 
-def _make(home: Path, pyspark: Path, class_path: str, heap: str) -> None:
+def _drop_abandoned(making: Path) -> None:
+    """An archive whose JVM was killed is begun anew."""
+    if making.exists() and time.time() - making.stat().st_mtime > _ABANDONED_AFTER_S:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _make(home: Path, pyspark: Path, class_path: str, options: str) -> None:
     (home / "bin").mkdir(parents=True, exist_ok=True)
     for name in ("jars", "python"):
         if not (home / name).is_symlink():
             (home / name).symlink_to(pyspark / name)
     script = home / "bin" / "spark-submit"
     partial = script.with_suffix(f".{os.getpid()}")
-    partial.write_text(_SCRIPT.format(home=home, class_path=class_path, options=_options(heap)))
+    partial.write_text(_SCRIPT.format(home=home, class_path=class_path, options=options))
     partial.chmod(0o755)
     partial.replace(script)
 
 
 def _options(heap: str) -> str:
     opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
-    fixed = ["-Xmx" + heap, "-XX:+UseSerialGC", "-XX:+IgnoreUnrecognizedVMOptions", "--enable-native-access=ALL-UNNAMED"]
-    properties = ["jdk.reflect.useDirectMethodHandle=false", "io.netty.tryReflectionSetAccessible=true", "user.timezone=UTC"]
+    fixed = [
+        "-Xmx" + heap,
+        "-XX:+UseSerialGC",
+        "-XX:+IgnoreUnrecognizedVMOptions",
+        "--enable-native-access=ALL-UNNAMED",
+    ]
+    properties = [
+        "jdk.reflect.useDirectMethodHandle=false",
+        "io.netty.tryReflectionSetAccessible=true",
+        "user.timezone=UTC",
+    ]
     return " ".join([*fixed, *opened, *(f"-D{one}" for one in properties)])
