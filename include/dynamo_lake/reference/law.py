@@ -41,7 +41,7 @@ def observed_tables(lake: Lake) -> Tables:
 
 
 def expected_tables(
-    pipeline: Pipeline, statements: Iterable[Statement], full_exports: Iterable[datetime] = ()
+    pipeline: Pipeline, statements: Iterable[Statement], full_exports: Iterable[tuple[str, datetime]] = ()
 ) -> Tables:
     """What any lake must show that has seen these statements, and these full exports (source and instant; their
     statements are among them, whole).

@@ -1,0 +1,142 @@
+"""Declarations: the shipped one is sound, and every mistake is reported with path and remedy, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from zipfile import Path as ZipPath
+from zipfile import ZipFile
+
+import pytest
+
+from include.dynamo_lake.declaration import Attribute, Pipeline, parse_declaration, pipeline_names, read_declaration
+from include.dynamo_lake.errors import DeclarationError
+
+SHIPPED = files("include.pipelines").joinpath("campaign.toml").read_text(encoding="utf-8")
+
+
+def parse(text: str, name: str = "campaign") -> Pipeline:
+    return parse_declaration(name, text.encode(), f"{name}.toml")
+
+
+def mistakes_of(text: str, name: str = "campaign") -> dict[str, str]:
+    with pytest.raises(DeclarationError) as raised:
+        parse(text, name)
+    assert all(mistake.remedy for mistake in raised.value.mistakes)
+    return {mistake.path: str(mistake) for mistake in raised.value.mistakes}
+
+
+def test_the_shipped_declaration_says_what_the_target_is() -> None:
+    pipeline = read_declaration("campaign")
+    assert pipeline_names() == ("campaign",)
+    assert [column.name for column in pipeline.target.columns][:3] == ["user_id", "campaign_id", "created_at"]
+    assert pipeline.target.column("reward_earned").decimal == (18, 6)
+    assert pipeline.target.column("task_id").attribute == Attribute("progressDetails", "taskID")
+    assert pipeline.target.column("position").origin == "position"
+    assert pipeline.target.column("created_at").accept == ("S", "N")
+    assert pipeline.target.column("task_deadline").origin == "lookup"
+    assert (pipeline.main.id, pipeline.lookup_source and pipeline.lookup_source.id) == (
+        "user_campaign",
+        "campaign_info",
+    )
+
+
+def test_a_declaration_is_read_from_a_zip_as_from_a_folder(tmp_path: Path) -> None:
+    archive = tmp_path / "library.zip"
+    with ZipFile(archive, "w") as written:
+        written.writestr("pipelines/campaign.toml", SHIPPED)
+    folder = ZipPath(archive, "pipelines/")
+    assert read_declaration("campaign", folder) == read_declaration("campaign")  # type: ignore[arg-type]
+
+
+def test_an_unknown_pipeline_names_the_known_ones() -> None:
+    with pytest.raises(DeclarationError, match=r"campain.*Known: campaign\."):
+        read_declaration("campain")
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    text = SHIPPED.replace('title = "Campaign progress by task"\n', "titel = 1\n").replace(
+        'policy = "daily"', 'policy = "weekly"'
+    )
+    text = text.replace("time_travel_days = 7", 'time_travel_days = "7"').replace(
+        'type = "decimal(18,6)", from = "total', 'type = "money", from = "total'
+    )
+    assert set(mistakes_of(text)) == {
+        "titel",
+        "title",
+        "crawl.policy",
+        "retention.time_travel_days",
+        "target.columns[5].type",
+    }
+
+
+CHANGES: list[tuple[str, str, str]] = [
+    ('title = "Campaign', 'title = Campaign', "file"),
+    ('cron = "0 * * * *"', 'cron = "hourly"', "schedule.cron"),
+    ('[sources.campaign_info]', '[sources.CampaignInfo]', "sources.CampaignInfo"),
+    ('}, { name = "campaignID", type = "S" }]', '}, { name = "userID", type = "S" }]', "sources.user_campaign.key"),
+    ('table = "campaignInfo"', 'table = "user_Campaign"', "sources"),
+    ('source = "user_campaign"', 'source = "users"', "target.source"),
+    ('name = "campaign_id", type', 'name = "user_id", type', "target.columns[1].name"),
+    ('from = "updatedAt" }', 'from = "updatedAt", lookup = "campaignTasks[].x" }', "target.columns[3]"),
+    (', from = "updatedAt" }', "}", "target.columns[3]"),
+    ('from = "progressDetails[].rewardEarned"', 'from = "others[].rewardEarned"', "target.columns[9].from"),
+    ('lookup = "campaignTasks[].taskDeadline" }', 'lookup = "others[].taskDeadline" }', "target.columns[12].lookup"),
+    ('[].taskDeadline" }', '[].taskDeadline", required = true }', "target.columns[12].required"),
+    ('{ name = "position", type = "int", from = "progressDetails[#]" },', "", "target.columns"),
+    ('name = "position", type = "int"', 'name = "position", type = "string"', "target.columns[6].type"),
+    ("decimal(18,6)\", from = \"total", "decimal(5,6)\", from = \"total", "target.columns[5].type"),
+    ('from = "userCampaignProgressState" }', 'from = "userCampaignProgressState", accept = ["N"] }', "target.columns[4].accept"),
+    ('from = "createdAt", required = true', 'from = "createdAt", required = true, on_error = "null"', "target.columns[2].on_error"),
+    ('partition = "created_at"', 'partition = "day"', "target.partition"),
+    ('partition = "created_at"', 'partition = "updated_at"', "target.partition"),
+    ('row_key = ["user_id", ', 'row_key = ["user", ', "target.row_key"),
+    ('row_key = ["user_id", ', "row_key = [", "target.row_key"),
+    ('from = "userID", required = true', 'from = "userID"', "target.columns.user_id.required"),
+    ('source = "campaign_info"', 'source = "campaigns"', "lookup.source"),
+    ('source = "campaign_info"', 'source = "user_campaign"', "lookup.source"),
+    ('{ target = "campaign_id", lookup', '{ target = "campaign", lookup', "lookup.on[0].target"),
+    ('{ target = "task_id", lookup', '{ target = "updated_at", lookup', "lookup.on[1].target"),
+    ('lookup = "campaignTasks[].taskID"', 'lookup = "others[].taskID"', "lookup.on[1].lookup"),
+    ('lookup = "campaignTasks[].taskID"', 'lookup = "title"', "lookup.on"),
+    ('run = ["row_key_unique", ', 'run = ["rows_are_nice", ', "checks.run[0]"),
+    ("max_quarantined_share = 0.5", "max_quarantined_share = 1.5", "checks.max_quarantined_share"),
+    ("erase_within_days = 45", "erase_within_days = 30", "retention.erase_within_days"),
+    ("max_run_mib = 256", "max_run_mib = true", "inbox.max_run_mib"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "path"), CHANGES, ids=[f"{path}: {new[:30]}" for _, new, path in CHANGES])
+def test_a_mistake_is_named_by_its_path(old: str, new: str, path: str) -> None:
+    assert old in SHIPPED
+    assert path in mistakes_of(SHIPPED.replace(old, new, 1))
+
+
+def test_a_source_that_nothing_uses_is_named() -> None:
+    extra = '\n[sources.extra]\ntable = "extra"\nkey = [{ name = "id", type = "S" }]\n'
+    assert "sources.extra" in mistakes_of(SHIPPED + extra)
+
+
+def test_a_main_sources_day_is_the_partitions_attribute() -> None:
+    assert "sources.user_campaign.day" in mistakes_of(SHIPPED.replace('day = "createdAt"', 'day = "updatedAt"', 1))
+
+
+@pytest.mark.parametrize("name", ["Campaign", "1st", "a-b", "a" * 31, ""])
+def test_a_name_that_aws_would_not_take_is_refused(name: str) -> None:
+    assert name in mistakes_of(SHIPPED, name)
+
+
+def without_lookup(text: str) -> str:
+    """The shipped declaration without its lookup and that source."""
+    kept = [line for line in text.splitlines() if "lookup = " not in line]
+    joined = "\n".join(kept)
+    start, end = joined.index("[sources.campaign_info]"), joined.index("[target]")
+    joined = joined[:start] + joined[end:]
+    return joined[: joined.index("[lookup]")] + joined[joined.index("[checks]") :]
+
+
+@pytest.mark.parametrize("change", [without_lookup])
+def test_a_pipeline_needs_no_lookup(change: Callable[[str], str]) -> None:
+    pipeline = parse(change(SHIPPED))
+    assert (pipeline.lookup, pipeline.lookup_source, len(pipeline.sources)) == (None, None, 1)
