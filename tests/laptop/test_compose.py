@@ -15,9 +15,9 @@ from include.deploy.deployment import Deployed
 from include.deploy.settings import KEY_BY_OUTPUT, build_settings
 from include.laptop import paths
 from include.laptop.airflow_env import airflow_environment
-from include.laptop.stack.container import per_start_settings, settings_text
+from include.laptop.stack.container import per_start_settings
 from include.laptop.stack.parts import AIRFLOW_PARTS
-from include.laptop.stack.settings import STACK_SETTINGS, StackSecrets, api_settings
+from include.laptop.stack.settings import STACK_SETTINGS, StackSecrets, api_settings, read_settings, write_settings
 
 COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yaml").read_text())
 SERVICES: Mapping[str, Mapping[str, Any]] = COMPOSE["services"]
@@ -64,11 +64,12 @@ def test_a_shell_that_sources_the_file_of_a_start_gets_its_settings_unchanged(tm
     settings = per_start_settings(AWS, DEPLOYED)
     assert "AIRFLOW_CONN_LAKE_CAMPAIGN" in settings
     file = tmp_path / "airflow.env"
-    file.write_text(settings_text(settings))
+    write_settings(file, settings)
     script = f"set -a; . {shlex.quote(str(file))}; env -0"
     shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env={}).stdout
     sourced = dict(entry.split("=", 1) for entry in shown.split("\0") if "=" in entry)
     assert {name: sourced.get(name) for name in settings} == settings
+    assert read_settings(file) == settings
 
 
 def test_each_part_runs_the_command_of_the_laptop() -> None:

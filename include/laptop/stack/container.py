@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import threading
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,7 @@ from include.laptop.stack.airflow_api import AirflowApi
 from include.laptop.stack.clock import past_start
 from include.laptop.stack.errors import StackError, StoppedError
 from include.laptop.stack.opening import Opening
-from include.laptop.stack.settings import StackSecrets
+from include.laptop.stack.settings import StackSecrets, write_settings
 from include.laptop.stack.supervisor import publish_environment
 from include.laptop.stack.traffic import write_bursts
 from include.local_aws.process import local_aws
@@ -38,11 +37,6 @@ def per_start_settings(aws: Mapping[str, str], deployed: Iterable[Deployed]) -> 
     }
 
 
-def settings_text(settings: Mapping[str, str]) -> str:
-    """A file that a shell sources."""
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-
-
 def main() -> None:
     """Serve until SIGTERM."""
     stopping = threading.Event()
@@ -55,9 +49,9 @@ def main() -> None:
         deployed = deploy_all(aws.environment, say)
         opening = Opening(aws.environment, deployed, AirflowApi(AIRFLOW_URL), say, stopping)
         opening.fill_tables()
-        staged = SETTINGS_FILE.with_suffix(".new")
-        staged.write_text(settings_text(per_start_settings(aws.environment, deployed) | StackSecrets().settings()))
-        staged.rename(SETTINGS_FILE)
+        # Airflow's containers run as another user, of another group; nothing but them sees the volume.
+        per_start = per_start_settings(aws.environment, deployed) | StackSecrets().settings()
+        write_settings(SETTINGS_FILE, per_start, mode=0o644)
         _open(opening, aws.environment)
         if os.environ.get("TRAFFIC", "1") != "0":
             threading.Thread(target=write_bursts, name="traffic", daemon=True).start()

@@ -60,6 +60,11 @@ class StackFolder:
         return self.root / "airflow"
 
     @property
+    def airflow_settings(self) -> Path:
+        """The parts' variables: a shell that sources them has the stack's ``airflow`` command line."""
+        return self.root / "airflow.env"
+
+    @property
     def aws(self) -> Path:
         return self.root / "aws"
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shlex
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 # What the containers of docker-compose.yaml set too; a test compares the two.
 STACK_SETTINGS = {
@@ -57,6 +60,19 @@ def api_settings(port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
     }
+
+
+def write_settings(path: Path, settings: Mapping[str, str], *, mode: int = 0o600) -> None:
+    """Write variables as a file that a shell sources, in one step: whoever finds it finds it whole."""
+    staged = path.with_suffix(".new")
+    staged.touch(mode)
+    staged.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
+    staged.rename(path)
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """Read such a file; raises FileNotFoundError where there is none."""
+    return dict(entry.split("=", 1) for entry in shlex.split(path.read_text()))
 
 
 def free_port() -> int:

@@ -77,6 +77,7 @@ class Supervisor:
             opening.fill_tables()
             base = airflow_environment(aws.environment, deployed, self.folder.airflow_home)
             environment = base | self._airflow_settings(secrets, port, database.result())
+        settings.write_settings(self.folder.airflow_settings, environment)
         self.parts += start_airflow(environment, self.folder.logs)
         self._write(url=api.url, database=database.result().words, endpoint_url=aws.endpoint_url)
         opener = threading.Thread(target=self._open, args=(opening, aws), name="opening", daemon=True)
