@@ -50,6 +50,11 @@ class AirflowApi:
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.ask("GET", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}")["state"])
 
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Run all tasks of an ended run again."""
+        path = f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/clear"
+        self.ask("POST", path, {"dry_run": False, "only_failed": False})
+
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """All runs of a DAG (100 at most), the newest first."""
         query = urlencode({"limit": 100, "order_by": "-run_after"})
