@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -57,6 +58,10 @@ def _named(name: str) -> Pipeline:
     return type(PIPELINE)(**{**PIPELINE.__dict__, "name": name, "sources": sources})
 
 
+def _capturing(pipeline: Pipeline) -> Pipeline:
+    return replace(pipeline, schedule=replace(pipeline.schedule, mode="both"))
+
+
 def _deploy(
     session: boto3.Session, checkout: Path, pipeline: Pipeline, choices: Choices | None = None
 ) -> tuple[Deployed, list[str]]:
@@ -83,16 +88,41 @@ def test_a_repeated_deployment_changes_nothing(session: boto3.Session, checkout:
     assert lines == ["stack repeated-lake: no change"]
 
 
-def test_changed_code_changes_the_job_alone(session: boto3.Session, tmp_path: Path) -> None:
+def test_changed_code_changes_the_job_and_the_function_alone(session: boto3.Session, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
     (checkout / "include" / "infra").symlink_to(ROOT / "include" / "infra")
-    pipeline = _named("changed")
+    pipeline = _capturing(_named("changed"))
     first, _ = _deploy(session, checkout, pipeline)
     (checkout / "glue_scripts" / "merge_job.py").write_text("print('another')\n")
     second, lines = _deploy(session, checkout, pipeline)
-    assert [line.strip() for line in lines if line.startswith("  ")] == ["modify MergeJob"]
+    assert [line.strip() for line in lines if line.startswith("  ")] == [
+        "modify CaptureFunction",
+        "modify MergeJob",
+    ]
     assert second.outputs["CodeVersion"] != first.outputs["CodeVersion"]
     assert second.settings.keys() == first.settings.keys()
+
+
+def test_a_stream_is_captured_from_the_first_deployment_on_and_a_repetition_changes_nothing(
+    session: boto3.Session, checkout: Path
+) -> None:
+    pipeline = _capturing(_named("capturing"))
+    first, _ = _deploy(session, checkout, pipeline)
+    streams = {first.outputs["MainStreamArn"], first.outputs["LookupStreamArn"]}
+    listed = session.client("lambda").list_event_source_mappings(FunctionName="capturing-capture")
+    assert {mapping["EventSourceArn"] for mapping in listed["EventSourceMappings"]} == streams
+    again, lines = _deploy(session, checkout, pipeline)
+    assert (again, lines) == (first, ["stack capturing-lake: no change"])
+
+
+def test_a_pipeline_that_turns_to_the_schedule_alone_keeps_no_function(session: boto3.Session, checkout: Path) -> None:
+    pipeline = _named("turning")
+    _deploy(session, checkout, _capturing(pipeline))
+    hourly = replace(pipeline, schedule=replace(pipeline.schedule, mode="hourly"))
+    deployed, _ = _deploy(session, checkout, hourly)
+    assert deployed.settings["AIRFLOW__LAKE_TURNING__MAIN_STREAM_ARN"] == ""
+    names = {function["FunctionName"] for function in session.client("lambda").list_functions()["Functions"]}
+    assert "turning-capture" not in names
 
 
 def test_a_table_that_exists_is_not_taken_over(session: boto3.Session, checkout: Path) -> None:
