@@ -13,7 +13,6 @@ from typing import Any
 from include.deploy.deployment import Deployed
 from include.dynamo_lake.declaration import Pipeline, read_declaration
 from include.dynamo_lake.names import PipelineNames
-from include.dynamo_lake.windows import parse_instant
 from include.laptop.airflow_env import airflow_environment
 from include.laptop.athena import Answer, TextRow, query
 from include.laptop.dag_run import output_to, prepare_home, run_dag
@@ -53,7 +52,7 @@ class LocalPipeline:
 
     def now(self) -> datetime:
         """Local AWS's present."""
-        return parse_instant(ask(self.running.endpoint_url, "GET", "/_local/status")["now"])
+        return datetime.fromisoformat(ask(self.running.endpoint_url, "GET", "/_local/status")["now"])
 
     def advance(self, seconds: int) -> None:
         """Move local AWS's clock forward."""
