@@ -50,7 +50,9 @@ def new_stream_records(account: str, region: str, name: str, seen: int) -> tuple
     """Stream records beyond the absolute position `seen`, and the position after them."""
     trimmed: int = dynamodb._stream_trimmed.get_scoped(account, region, name, 0)
     records: list[Json] = dynamodb._stream_records.get_scoped(account, region, name) or []
-    return records[max(0, seen - trimmed) :], trimmed + len(records)
+    end = trimmed + len(records)
+    # A position beyond the end is one of an earlier stream, turned off since.
+    return records[max(0, seen - trimmed) if seen <= end else 0 :], end
 
 
 def key_digest(values: list[str]) -> bytes:
