@@ -121,6 +121,6 @@ def test_a_failed_crawl_is_told_with_its_words_and_the_task_to_clear(clients: Fa
         LogGroup="/aws-glue/crawlers",
         LogStream="c",
     )
-    with pytest.raises(CrawlFailedError, match="Access denied to the table.*clear capture.crawl_main") as caught:
+    with pytest.raises(CrawlFailedError, match=r"Access denied to the table.*clear capture.crawl_main") as caught:
         poke()
     assert not caught.value.retryable
