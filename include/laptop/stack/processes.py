@@ -33,9 +33,9 @@ def find_supervisor(state: StackState | None, folder: StackFolder) -> psutil.Pro
     try:
         process = psutil.Process(state.pid)
         same = abs(process.create_time() - state.created) < 1 and _is_marked(process, folder)
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
-    return process if same and process.status() != psutil.STATUS_ZOMBIE else None
 
 
 def find_parts(folder: StackFolder) -> list[psutil.Process]:
