@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 from include.deploy.bundle import Bundle, build_bundle
 from include.deploy.parameters import Principals, build_parameters, table_keys
 from include.deploy.settings import build_settings
-from include.deploy.stack import Say, deploy_stack, read_outputs, read_parameters, read_stack, require_settled
+from include.deploy.stack import (
+    Say,
+    deploy_stack,
+    preview_stack,
+    read_outputs,
+    read_parameters,
+    read_stack,
+    require_settled,
+)
 from include.deploy.tables import check_adoptable, check_creatable, read_stream_arns
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.errors import TerminalError
@@ -29,6 +37,10 @@ class MissingPrincipalError(TerminalError):
     """Nobody was named who may assume the stack's roles."""
 
 
+class ChangedKeyError(TerminalError):
+    """Another key was named than the one that the data is encrypted with."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """What a deployment is told beside the declaration.
@@ -40,6 +52,7 @@ class Choices:
     adopt_tables: bool | None = None
     airflow_principal: str | None = None
     reader_principal: str | None = None
+    own_key_arn: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +73,56 @@ def deploy(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choi
     Raises:
         LakeError: as its parts do; the message names the item and the remedy.
     """
+    aim = _aim(session, root, pipeline, choices)
     cloudformation = session.client("cloudformation")
+
+    def bring_up(streams: dict[str, str]) -> StackTypeDef:
+        stack = deploy_stack(cloudformation, aim.name, aim.template, aim.parameters(streams), aim.tags, say)
+        _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], aim.bundle, say)
+        return stack
+
+    if aim.stack:
+        # Before the job points to it: a run that starts meanwhile finds either version whole.
+        _upload_code(session.client("s3"), read_outputs(aim.stack)["Bucket"], aim.bundle, say)
+    # The function's code must lie in the bucket before the function is made: the first deployment takes two steps.
+    streams = _captured_streams(session, pipeline) if aim.stack else {}
+    stack = bring_up(streams)
+    captured = _captured_streams(session, pipeline)
+    if captured != streams:
+        stack = bring_up(captured)
+    return _deployed(pipeline, stack)
+
+
+def preview(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choices) -> list[str]:
+    """Return what ``deploy`` would change, a line each, after the same checks; nothing is changed.
+
+    Raises:
+        LakeError: as ``deploy`` does.
+    """
+    aim = _aim(session, root, pipeline, choices)
+    if aim.stack is None:
+        return [f"stack {aim.name}: to be created"]
+    parameters = aim.parameters(_captured_streams(session, pipeline))
+    lines = preview_stack(session.client("cloudformation"), aim.name, aim.template, parameters, aim.tags)
+    return [f"stack {aim.name}: {'to be updated' if lines else 'no change'}", *lines]
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """A stack as it is, and as it shall be."""
+
+    name: str
+    stack: StackTypeDef | None
+    template: str
+    tags: dict[str, str]
+    bundle: Bundle
+    parameters: Callable[[Mapping[str, str]], dict[str, str]]
+
+
+def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choices) -> _Aim:
+    """Check everything that can be checked before anything is changed."""
     name = PipelineNames(pipeline.name).stack
-    stack = read_stack(cloudformation, name)
+    stack = read_stack(session.client("cloudformation"), name)
     if stack:
         require_settled(stack)
     present = read_parameters(stack) if stack else {}
@@ -71,23 +131,29 @@ def deploy(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choi
     adopts = _adopts(choices, present)
     _check_tables(session, pipeline, present, adopts)
 
-    def bring_up(streams: dict[str, str]) -> StackTypeDef:
-        parameters = build_parameters(pipeline, principals, bundle.version, not adopts, streams)
-        tags = {"pipeline": pipeline.name, "owner": pipeline.owner}
-        stack = deploy_stack(cloudformation, name, (root / TEMPLATE).read_text(), parameters, tags, say)
-        _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], bundle, say)
-        return stack
+    own_key = choices.own_key_arn or present.get("OwnKeyArn", "")
+    _check_key(name, stack is not None, own_key, present.get("OwnKeyArn", ""))
 
-    if stack:
-        # Before the job points to it: a run that starts meanwhile finds either version whole.
-        _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], bundle, say)
-    # The function's code must lie in the bucket before the function is made: the first deployment takes two steps.
-    streams = _captured_streams(session, pipeline) if stack else {}
-    stack = bring_up(streams)
-    captured = _captured_streams(session, pipeline)
-    if captured != streams:
-        stack = bring_up(captured)
-    return _deployed(pipeline, stack)
+    def parameters(streams: Mapping[str, str]) -> dict[str, str]:
+        return build_parameters(pipeline, principals, bundle.version, not adopts, streams, own_key)
+
+    tags = {"pipeline": pipeline.name, "owner": pipeline.owner}
+    return _Aim(name, stack, read_template_body(root), tags, bundle, parameters)
+
+
+def read_template_body(root: Path) -> str:
+    """The template without its comment lines: CloudFormation takes 51,200 bytes in one request."""
+    lines = (root / TEMPLATE).read_text().splitlines()
+    return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#")) + "\n"
+
+
+def _check_key(stack: str, deployed: bool, wanted: str, present: str) -> None:
+    """Objects stay under the key that they were written with, and the roles may use one key."""
+    if deployed and wanted != present:
+        raise ChangedKeyError(
+            f"stack {stack} encrypts with {present or 'a key of its own'}: its objects could not be read under {wanted}; "
+            "take key_arn out again, or move the data to a pipeline of another name"
+        )
 
 
 def _captured_streams(session: boto3.Session, pipeline: Pipeline) -> dict[str, str]:

@@ -28,10 +28,12 @@ def build_parameters(
     code_version: str,
     create_tables: bool,
     stream_arns: Mapping[str, str],
+    own_key_arn: str = "",
 ) -> dict[str, str]:
     """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide.
 
-    ``stream_arns``: by table, of the streams to capture; none of them where not all are there.
+    ``stream_arns``: by table, of the streams to capture; none of them where not all are there. ``own_key_arn``: of the
+    KMS key to use instead of one that the stack makes.
     """
     parameters = {
         "Pipeline": pipeline.name,
@@ -42,11 +44,21 @@ def build_parameters(
         "AirflowPrincipal": principals.airflow,
         "ReaderPrincipal": principals.reader,
         "ExportRetentionDays": str(pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY),
+        "FreshnessHours": str(freshness_hours(pipeline)),
         **_source_parameters("Main", pipeline.main),
     }
+    if own_key_arn:
+        parameters["OwnKeyArn"] = own_key_arn
     if pipeline.lookup_source is not None:
         parameters |= _source_parameters("Lookup", pipeline.lookup_source)
     return parameters | _stream_parameters(pipeline, stream_arns)
+
+
+def freshness_hours(pipeline: Pipeline) -> int:
+    """Hours without a fresh run until the alarm: 3 for an hourly schedule, 26 for a rarer one, 0 (no alarm) for none."""
+    if pipeline.schedule.mode == "on_change":
+        return 0
+    return 3 if pipeline.schedule.cron.split()[1].startswith("*") else 26
 
 
 def _stream_parameters(pipeline: Pipeline, stream_arns: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ KEY_BY_OUTPUT = {
     "AnalyticsDatabase": "analytics_database",
     "KeyArn": "key_arn",
     "WakeUpQueueUrl": "wake_up_queue_url",
+    "RunLog": "run_log",
     "CodeVersion": "code_version",
 }
 # Absent from the stack, and empty in the settings, where the pipeline has no lookup, or captures no stream.
@@ -50,9 +51,23 @@ def build_settings(pipeline: str, outputs: Mapping[str, str]) -> dict[str, str]:
 
 
 def build_mwaa_options(pipeline: str, outputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the same settings as configuration options of an MWAA environment (``lake_<pipeline>.<key>``)."""
-    settings = build_settings(pipeline, outputs)
-    return {
+    """Return the same settings as configuration options of an MWAA environment (``lake_<pipeline>.<key>``).
+
+    Empty ones are left out: MWAA takes no empty option, and what is absent is read as empty.
+    """
+    options = {
         ".".join(name.removeprefix("AIRFLOW__").lower().rsplit("__", maxsplit=1)): value
-        for name, value in settings.items()
+        for name, value in build_settings(pipeline, outputs).items()
+        if value
     }
+    return {**options, f"{settings_section(pipeline)}.aws_conn_id": connection_id(pipeline)}
+
+
+def settings_section(pipeline: str) -> str:
+    """The section of Airflow's configuration that holds a pipeline's settings."""
+    return f"lake_{pipeline}"
+
+
+def connection_id(pipeline: str) -> str:
+    """The Airflow connection of a pipeline: it takes the stack's Airflow role, so every pipeline has its own."""
+    return f"lake_{pipeline}"

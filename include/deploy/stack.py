@@ -73,6 +73,45 @@ def deploy_stack(
         StackError: a resource failed (its reason is in the message), or the stack's state admits no change.
         StackBusyError: another change is running, or a ceiling is reached.
     """
+    present, change_set, described = _create_change_set(cloudformation, name, template, parameters, tags)
+    if present is not None and described["Status"] == "FAILED":
+        say(f"stack {name}: no change")
+        return present
+    for line in _change_lines(described):
+        say(line)
+    seen = _newest_event(cloudformation, name)
+    # What a failed first creation made is removed again, Retain or not: it holds nothing yet and would be in the way.
+    cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set, RetainExceptOnCreate=True)
+    return _wait_for_stack(cloudformation, name, seen, say)
+
+
+def preview_stack(
+    cloudformation: CloudFormationClient,
+    name: str,
+    template: str,
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> list[str]:
+    """Return what ``deploy_stack`` would change in a stack that exists, and change nothing; empty where nothing would.
+
+    Raises:
+        StackError, StackBusyError: as ``deploy_stack`` does.
+    """
+    _, change_set, described = _create_change_set(cloudformation, name, template, parameters, tags)
+    if described["Status"] == "FAILED":
+        return []
+    cloudformation.delete_change_set(StackName=name, ChangeSetName=change_set)
+    return _change_lines(described)
+
+
+def _create_change_set(
+    cloudformation: CloudFormationClient,
+    name: str,
+    template: str,
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> tuple[StackTypeDef | None, str, DescribeChangeSetOutputTypeDef]:
+    """The stack, and a finished change set of it with its name; where nothing changes it is ``FAILED``, and gone."""
     present = read_stack(cloudformation, name)
     if present is not None:
         require_settled(present)
@@ -92,16 +131,34 @@ def deploy_stack(
         unchanged = present is not None and any(text in reason for text in _NO_CHANGE)
         reasons = [] if unchanged else read_failures(cloudformation, name, change_set) or [reason]
         cloudformation.delete_change_set(StackName=name, ChangeSetName=change_set)
-        if present is None or not unchanged:
+        if not unchanged:
             raise StackError(f"change set of {name} was refused: {'; '.join(reasons)}")
-        say(f"stack {name}: no change")
-        return present
-    for line in _change_lines(described):
-        say(line)
-    seen = _newest_event(cloudformation, name)
-    # What a failed first creation made is removed again, Retain or not: it holds nothing yet and would be in the way.
-    cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set, RetainExceptOnCreate=True)
-    return _wait_for_stack(cloudformation, name, seen, say)
+    return present, change_set, described
+
+
+def delete_stack(cloudformation: CloudFormationClient, name: str, say: Say) -> None:
+    """Delete a stack; what its template retains stays. A stack that is gone already is no error.
+
+    Raises:
+        StackError: a resource could not be deleted (its reason is in the message).
+        StackBusyError: a change is running, or the ceiling is reached.
+    """
+    stack = read_stack(cloudformation, name)
+    if stack is None:
+        say(f"stack {name}: there is none")
+        return
+    if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "DELETE_IN_PROGRESS":
+        require_settled(stack)
+    stack_id = stack["StackId"]
+    cloudformation.delete_stack(StackName=stack_id)
+    for _ in _polls(STACK_CEILING_S):
+        status = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+        if status == "DELETE_COMPLETE":
+            say(f"stack {name}: DELETE_COMPLETE")
+            return
+        if status == "DELETE_FAILED":
+            raise StackError(f"stack {name} ended as {status}: {'; '.join(read_failures(cloudformation, name))}")
+    raise StackBusyError(f"stack {name} is still being deleted after {STACK_CEILING_S / 60:.0f} minutes: run it again")
 
 
 def _as_parameters(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:

@@ -209,10 +209,28 @@ def read_alarm(clients: Clients, name: str, properties: Json) -> Json:
     return alarm
 
 
+def read_topic_policy(clients: Clients, name: str, properties: Json) -> Json:
+    sns = clients("sns")
+    policies = [
+        json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]) for arn in properties["Topics"]
+    ]
+    same = policies[0] if all(one == policies[0] for one in policies) else None
+    return {"Topics": properties["Topics"], "PolicyDocument": same}
+
+
+def read_rule(clients: Clients, name: str, properties: Json) -> Json:
+    events = clients("events")
+    rule = name.rpartition("/")[2]
+    found = events.describe_rule(Name=rule)
+    targets = events.list_targets_by_rule(Rule=rule)["Targets"]
+    return {**found, "EventPattern": json.loads(found["EventPattern"]), "Targets": targets}
+
+
 READERS: dict[str, Reader] = {
     "AWS::Athena::WorkGroup": read_workgroup,
     "AWS::CloudWatch::Alarm": read_alarm,
     "AWS::DynamoDB::Table": read_table,
+    "AWS::Events::Rule": read_rule,
     "AWS::Glue::Crawler": read_crawler,
     "AWS::Glue::Database": read_database,
     "AWS::Glue::Job": read_job,
@@ -225,6 +243,7 @@ READERS: dict[str, Reader] = {
     "AWS::S3::Bucket": read_bucket,
     "AWS::S3::BucketPolicy": read_bucket_policy,
     "AWS::SNS::Topic": read_topic,
+    "AWS::SNS::TopicPolicy": read_topic_policy,
     "AWS::SQS::Queue": read_queue,
     "AWS::SQS::QueuePolicy": read_queue_policy,
 }

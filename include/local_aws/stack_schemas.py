@@ -16,6 +16,7 @@ TYPES = (
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::Table",
+    "AWS::Events::Rule",
     "AWS::Glue::Crawler",
     "AWS::Glue::Database",
     "AWS::Glue::Job",

@@ -41,6 +41,10 @@ class Clients:
     def athena(self) -> AthenaClient:
         return cast("AthenaClient", self._client("athena"))
 
+    @cached_property
+    def logs(self) -> Any:
+        return self._client("logs")
+
     def _client(self, service: str) -> Any:
         return AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type=service).get_conn()
 

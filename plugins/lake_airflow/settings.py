@@ -37,6 +37,7 @@ class PipelineSettings:
     analytics_database: str
     key_arn: str
     wake_up_queue_url: str
+    run_log: str
     code_version: str
     aws_conn_id: str
 

@@ -95,6 +95,7 @@ class Rendered:
         return {
             "AWS::S3::Bucket": f"arn:aws:s3:::{name}",
             "AWS::KMS::Key": f"arn:aws:kms:{place}:key/{logical_id}",
+            "AWS::SNS::Topic": f"arn:aws:sns:{place}:{name}",
             "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{name}",
             "AWS::SQS::Queue": f"arn:aws:sqs:{place}:{name}",
             "AWS::Logs::LogGroup": f"arn:aws:logs:{place}:log-group:{name}:*",

@@ -7,12 +7,16 @@ import re
 from typing import Any
 
 import pytest
+from lake_airflow.freshness import METRIC, NAMESPACE
 
 from include.deploy.bundle import CAPTURE
+from include.deploy.deployment import read_template_body
 from include.deploy.settings import CAPTURE_OUTPUTS, KEY_BY_OUTPUT, LOOKUP_OUTPUTS
 from include.dynamo_lake.names import PipelineNames
 from tests.infra.template import (
+    ACCOUNT,
     PARAMETERS,
+    REGION,
     ROOT,
     TEMPLATE_PATH,
     WITHOUT_CAPTURE,
@@ -63,7 +67,7 @@ def test_every_reference_exists() -> None:
 
 
 def test_the_template_fits_into_one_request() -> None:
-    assert len(TEMPLATE_PATH.read_bytes()) <= TEMPLATE_BODY_LIMIT_BYTES
+    assert len(read_template_body(ROOT).encode()) <= TEMPLATE_BODY_LIMIT_BYTES
 
 
 def test_what_holds_data_outlives_the_stack() -> None:
@@ -77,12 +81,12 @@ def test_what_holds_data_outlives_the_stack() -> None:
 
 
 def test_every_name_starts_with_the_pipelines(rendered: Rendered) -> None:
-    logs = ("/aws-glue/jobs/two-words-", "/aws/lambda/two-words-")
+    logs = ("/aws-glue/jobs/two-words-", "/aws/lambda/two-words-", "/dynamo-lake/two-words")
     own = ("two-words", "two_words_", "alias/two-words-", *logs, "Orders", "Products")
     names = {logical_id: rendered.name_of(logical_id) for logical_id in rendered.resources}
     named = {logical_id: name for logical_id, name in names.items() if name}
     assert {logical_id: name for logical_id, name in named.items() if not name.startswith(own)} == {}
-    assert names.keys() - named.keys() == {"Key", "BucketPolicy", "QueuesPolicy"}
+    assert names.keys() - named.keys() == {"Key", "BucketPolicy", "QueuesPolicy", "AlarmTopicPolicy"}
 
 
 def test_the_longest_pipeline_name_fits_every_limit() -> None:
@@ -164,6 +168,14 @@ def test_the_function_runs_the_bundles_zip_and_knows_where_to_write(rendered: Re
     assert function["Environment"]["Variables"].keys() == {"PIPELINE", "BUCKET", "WAKE_UP_QUEUE_URL"}
 
 
+def test_with_a_key_of_ones_own_the_stack_makes_none() -> None:
+    own = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/own"
+    rendered = Rendered(PARAMETERS | {"OwnKeyArn": own})
+    assert rendered.of_type("AWS::KMS::Key") == rendered.of_type("AWS::KMS::Alias") == {}
+    assert rendered.outputs["KeyArn"] == own
+    assert ":key/Key" not in json.dumps(rendered.resources)
+
+
 def test_adopted_tables_are_not_in_the_stack() -> None:
     assert Rendered(PARAMETERS | {"CreateTables": "false"}).of_type("AWS::DynamoDB::Table") == {}
 
@@ -203,7 +215,12 @@ def test_the_job_gets_its_settings_in_one_conf_chain(rendered: Rendered) -> None
 def test_the_jobs_logs_are_the_stacks_groups(rendered: Rendered) -> None:
     prefix = rendered.resources["MergeJob"]["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"]
     groups = {group["LogGroupName"] for group in rendered.of_type("AWS::Logs::LogGroup").values()}
-    assert groups == {f"{prefix}/output", f"{prefix}/error", "/aws/lambda/two-words-capture"}
+    assert groups == {
+        f"{prefix}/output",
+        f"{prefix}/error",
+        "/aws/lambda/two-words-capture",
+        rendered.outputs["RunLog"],
+    }
 
 
 def test_crawlers_sample_the_sources_and_delete_nothing(rendered: Rendered) -> None:
@@ -233,7 +250,25 @@ def test_every_alarm_names_its_entry_in_the_runbook(rendered: Rendered) -> None:
     alarms = rendered.of_type("AWS::CloudWatch::Alarm")
     named = {name: re.findall(r'docs/runbook\.md, "([^"]+)"', a["AlarmDescription"]) for name, a in alarms.items()}
     assert {name: entries for name, entries in named.items() if len(entries) != 1 or entries[0] not in headings} == {}
-    assert len(named) == 5
+    assert len(named) == 7
+    for rule in rendered.of_type("AWS::Events::Rule").values():
+        (entry,) = re.findall(r'docs/runbook\.md, "([^"]+)"', rule["Description"])
+        assert entry in headings
+        assert f"docs/runbook.md, {entry}" in rule["Targets"][0]["InputTransformer"]["InputTemplate"]
+
+
+def test_a_failed_merge_is_told_whatever_ended_it(rendered: Rendered) -> None:
+    (rule,) = rendered.of_type("AWS::Events::Rule").values()
+    assert rule["EventPattern"]["detail"] == {"jobName": [rendered.outputs["MergeJob"]], "state": ["FAILED", "TIMEOUT"]}
+    (publish,) = rendered.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert "events.amazonaws.com" in publish["Principal"]["Service"]
+
+
+def test_freshness_is_watched_unless_only_changes_start_runs(rendered: Rendered) -> None:
+    alarm = rendered.resources["FreshnessAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, METRIC)
+    assert alarm["TreatMissingData"] == "breaching"
+    assert "FreshnessAlarm" not in Rendered(PARAMETERS | {"FreshnessHours": "0"}).resources
 
 
 def test_nothing_of_one_pipeline_is_named() -> None:

@@ -223,13 +223,27 @@ class FakeAthena:
 
 
 @dataclass
+class FakeLogs:
+    """Messages by log group and stream."""
+
+    messages: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def create_log_stream(self, logGroupName: str, logStreamName: str) -> None:
+        self.messages.setdefault((logGroupName, logStreamName), [])
+
+    def put_log_events(self, logGroupName: str, logStreamName: str, logEvents: list[dict[str, Any]]) -> None:
+        self.messages[logGroupName, logStreamName] += [event["message"] for event in logEvents]
+
+
+@dataclass
 class FakeClients:
-    """The four clients of one connection."""
+    """The clients of one connection."""
 
     s3: FakeS3 = field(default_factory=FakeS3)
     glue: FakeGlue = field(default_factory=FakeGlue)
     dynamodb: FakeDynamoDB = field(default_factory=FakeDynamoDB)
     athena: FakeAthena = field(default_factory=FakeAthena)
+    logs: FakeLogs = field(default_factory=FakeLogs)
 
 
 @dataclass

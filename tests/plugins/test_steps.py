@@ -206,6 +206,8 @@ def test_the_event_tells_windows_completeness_lag_bytes_and_cost(
     assert extra["cost_usd"]["crawls"] == "0.1467"
     batch_id = extra["batch_id"]
     assert json.loads(clients.s3.objects[event_key(batch_id)]) == extra
+    (line,) = clients.logs.messages[lake.settings.run_log, batch_id]
+    assert json.loads(line)["LagHours"] == round(3 / 3600, 3)
 
 
 def test_a_run_that_had_nothing_due_tells_nothing(clients: FakeClients, lake: Lake, pipeline: str) -> None:

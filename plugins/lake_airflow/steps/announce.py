@@ -17,6 +17,7 @@ from include.dynamo_lake.windows import format_instant, parse_instant
 from lake_airflow.aws import present_of
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.exports import read_billed_bytes
+from lake_airflow.freshness import tell_freshness
 from lake_airflow.lake_state import read_object, read_published
 from lake_airflow.links import ReportLink
 from lake_airflow.pipelines import Lake, read_lake
@@ -53,6 +54,7 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
     extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"])}
     context["outlet_events"][build_asset(lake)].extra = extra
     _keep(lake, batch_id, extra, context)
+    tell_freshness(lake.clients.logs, lake.settings.run_log, extra)
     return extra
 
 

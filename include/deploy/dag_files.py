@@ -1,0 +1,81 @@
+"""Give an environment its DAG files, and wait until Airflow has read them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from include.deploy.airflow_api import AirflowApi
+from include.deploy.airflow_bundle import STAMP
+from include.deploy.mwaa import FOLDER, Mwaa
+from include.deploy.stack import Say
+from include.dynamo_lake.errors import TerminalError, TransientError
+
+PARSE_CEILING_S = 20 * 60.0
+POLL_S = 15.0
+
+
+class DagImportError(TerminalError):
+    """DAG files do not import in the environment."""
+
+
+class DagsUnreadError(TransientError):
+    """Airflow has not read the new DAG files within the ceiling."""
+
+
+def put_dag_files(s3: Any, mwaa: Mwaa, files: Mapping[str, bytes], say: Say) -> datetime:
+    """Put the files and remove what this project had there before; return AWS's time of the last put.
+
+    The stamp goes first: a DAG file is never newer than the version it is compared with.
+    """
+    wanted = {mwaa.dag_prefix + name: content for name, content in files.items()}
+    put_at = datetime.min.replace(tzinfo=UTC)
+    for key in sorted(wanted, key=lambda one: (not one.endswith(f"/{STAMP}"), one)):
+        answer = s3.put_object(Bucket=mwaa.bucket, Key=key, Body=wanted[key])
+        put_at = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    listed = s3.list_objects_v2(Bucket=mwaa.bucket, Prefix=mwaa.dag_prefix).get("Contents", [])
+    for stale in sorted({entry["Key"] for entry in listed} - wanted.keys()):
+        s3.delete_object(Bucket=mwaa.bucket, Key=stale)
+        say(f"removed s3://{mwaa.bucket}/{stale}")
+    say(f"uploaded {len(wanted)} files to s3://{mwaa.bucket}/{mwaa.dag_prefix}")
+    return put_at
+
+
+def require_imported(
+    api: AirflowApi,
+    dag_ids: tuple[str, ...],
+    put_at: datetime,
+    say: Say,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until Airflow has parsed every DAG after ``put_at``.
+
+    Raises:
+        DagImportError: naming each file that does not import, with its error.
+        DagsUnreadError: after 20 minutes.
+    """
+    deadline = time.monotonic() + PARSE_CEILING_S
+    while True:
+        errors = api.import_errors(FOLDER)
+        if errors:
+            listed = "; ".join(f"{file}: {error}" for file, error in sorted(errors.items()))
+            raise DagImportError(f"DAG files do not import: {listed}. The DAGs stay paused; mend it and deploy again")
+        unread = [dag_id for dag_id in dag_ids if not _parsed_since(api, dag_id, put_at)]
+        if not unread:
+            say(f"Airflow has read {', '.join(dag_ids)}")
+            return
+        if time.monotonic() > deadline:
+            raise DagsUnreadError(
+                f"Airflow has not read {', '.join(unread)} after {PARSE_CEILING_S / 60:.0f} minutes: look at the "
+                "environment's DAG processing log, then deploy again"
+            )
+        sleep(POLL_S)
+
+
+def _parsed_since(api: AirflowApi, dag_id: str, put_at: datetime) -> bool:
+    state = api.read_dag(dag_id)
+    return state is not None and state.last_parsed is not None and state.last_parsed > put_at

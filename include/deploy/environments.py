@@ -1,0 +1,99 @@
+"""The declared environments: where pipelines are deployed, read from ``include/infra/environments.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from include.dynamo_lake.declaration import pipeline_names
+from include.dynamo_lake.errors import TerminalError
+
+ENVIRONMENTS = Path("include/infra/environments.toml")
+
+
+class UnknownEnvironmentError(TerminalError):
+    """The environment is not declared, or its declaration cannot be used."""
+
+
+class WrongAccountError(TerminalError):
+    """The credentials are of another account than the environment's."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One declared environment; the fields are described in the file."""
+
+    name: str
+    region: str
+    account: str
+    profile: str | None = None
+    mwaa: str | None = None
+    mwaa_profile: str | None = None
+    reader_principal: str | None = None
+    airflow_principal: str | None = None
+    pipelines: tuple[str, ...] = ()
+    key_arn: str | None = None
+    adopt_tables: bool | None = None
+    replace_plugins: bool = False
+
+    def session(self) -> boto3.Session:
+        """A session in the stacks' account."""
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
+
+    def mwaa_session(self) -> boto3.Session:
+        """A session in the MWAA environment's account."""
+        return boto3.Session(profile_name=self.mwaa_profile or self.profile, region_name=self.region)
+
+
+def read_environment(root: Path, name: str) -> Environment:
+    """Read one environment; without ``pipelines`` it has every declaration.
+
+    Raises:
+        UnknownEnvironmentError: naming the known environments, or every field that is unknown, missing or of a wrong type.
+    """
+    file = root / ENVIRONMENTS
+    tables = tomllib.loads(file.read_text())
+    if name not in tables:
+        raise UnknownEnvironmentError(
+            f"no environment {name!r} in {ENVIRONMENTS}; there is: {', '.join(sorted(tables))}"
+        )
+    table: dict[str, Any] = tables[name]
+    mistakes = [*_field_mistakes(table), *_pipeline_mistakes(table.get("pipelines", []))]
+    if mistakes:
+        raise UnknownEnvironmentError(f"{ENVIRONMENTS} [{name}]: {'; '.join(mistakes)}")
+    return Environment(**{**table, "name": name, "pipelines": tuple(table.get("pipelines", pipeline_names()))})
+
+
+def require_account(session: boto3.Session, account: str) -> None:
+    """Refuse credentials of another account: WrongAccountError names both."""
+    found = session.client("sts").get_caller_identity()["Account"]
+    if found != account:
+        raise WrongAccountError(
+            f"the credentials are of account {found}, the environment is in {account}: use a profile of that account, "
+            f"or mend `account` in {ENVIRONMENTS}"
+        )
+
+
+_TYPES: dict[str, type] = {"pipelines": list, "adopt_tables": bool, "replace_plugins": bool}
+
+
+def _field_mistakes(table: dict[str, Any]) -> list[str]:
+    known = {field.name: field for field in fields(Environment) if field.name != "name"}
+    required = {name for name, field in known.items() if field.default is MISSING}
+    mistakes = [f"{name} is missing" for name in sorted(required - table.keys())]
+    for name, value in table.items():
+        wanted = _TYPES.get(name, str)
+        if name not in known:
+            mistakes.append(f"{name} is unknown, known are {', '.join(known)}")
+        elif not isinstance(value, wanted):
+            mistakes.append(f"{name} is {value!r}, write a {wanted.__name__}")
+    return mistakes
+
+
+def _pipeline_mistakes(pipelines: Any) -> list[str]:
+    unknown = sorted(set(map(str, pipelines)) - set(pipeline_names())) if isinstance(pipelines, list) else []
+    return [f"there is no declaration {', '.join(unknown)}"] if unknown else []

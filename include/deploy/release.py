@@ -1,0 +1,169 @@
+"""``make deploy ENV=<name>``: bring one declared environment to this checkout, never half of it.
+
+Order: check and show, bring the DAGs to a rest, stacks and merge code, plugins and settings, DAGs, unpause, smoke
+check. Every step finds out what is there already, so that a broken deployment is gone on with by running it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.deploy.airflow_api import AirflowApi
+from include.deploy.airflow_bundle import AirflowBundle, build_airflow_bundle
+from include.deploy.bundle import build_bundle
+from include.deploy.dag_files import put_dag_files, require_imported
+from include.deploy.deployment import Choices, Deployed, deploy, preview
+from include.deploy.environments import Environment, require_account
+from include.deploy.mwaa import (
+    FOLDER,
+    READY,
+    Mwaa,
+    build_update,
+    read_mwaa,
+    require_updated,
+    require_usable,
+    update_mwaa,
+    upload_airflow,
+    wait_until_ready,
+)
+from include.deploy.pausing import pause_at_rest, unpaused_dags
+from include.deploy.settings import build_mwaa_options, connection_id
+from include.deploy.smoke import check_stack
+from include.deploy.stack import Say
+from include.dynamo_lake.declaration import Pipeline, read_declaration
+from include.dynamo_lake.names import PipelineNames
+
+# Which DAGs this deployment has paused, so that one that goes on with it knows what to unpause.
+PAUSED_KEY = f"{FOLDER}/paused.json"
+KINDS = ("bootstrap", "hourly", "on_change", "reconcile")
+
+
+@dataclass
+class Release:
+    """One deployment of one environment; ``sleep`` is replaced in tests."""
+
+    root: Path
+    environment: Environment
+    session: Any
+    mwaa_session: Any
+    say: Say
+    sleep: Callable[[float], None]
+    pipelines: tuple[Pipeline, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pipelines = tuple(read_declaration(name) for name in self.environment.pipelines)
+
+    @property
+    def dag_ids(self) -> tuple[str, ...]:
+        names = [PipelineNames(pipeline.name) for pipeline in self.pipelines]
+        return tuple(one.dag_id(kind) for one in names for kind in KINDS)
+
+    def run(self, *, dry_run: bool) -> tuple[Deployed, ...]:
+        """Deploy, or only show what would change; return what is deployed (nothing in a dry run).
+
+        Raises:
+            LakeError: as the steps do; run it again to go on.
+        """
+        require_account(self.session, self.environment.account)
+        mwaa = self._read_mwaa()
+        choices = self._choices(mwaa)
+        bundle = build_airflow_bundle(self.root, build_bundle(self.root).version)
+        for pipeline in self.pipelines:
+            for line in preview(self.session, self.root, pipeline, choices):
+                self.say(line)
+        if dry_run:
+            self._show_airflow(mwaa, bundle)
+            return ()
+        paused = self._bring_to_rest(mwaa) if mwaa else ()
+        deployed = tuple(deploy(self.session, self.root, pipeline, choices, self.say) for pipeline in self.pipelines)
+        if mwaa:
+            self._bring_up_airflow(mwaa, bundle, deployed)
+        for one in deployed:
+            check_stack(self.session, one, self.say)
+        if mwaa:
+            self._unpause(mwaa, paused)
+        return deployed
+
+    def _read_mwaa(self) -> Mwaa | None:
+        if self.environment.mwaa is None:
+            self.say(f"environment {self.environment.name} names no MWAA environment: stacks only")
+            return None
+        mwaa = read_mwaa(self._client("mwaa"), self.environment.mwaa)
+        require_usable(mwaa, may_replace=self.environment.replace_plugins)
+        return mwaa if mwaa.status in READY else wait_until_ready(
+            self._client("mwaa"), mwaa.name, self.say, sleep=self.sleep
+        )  # fmt: skip
+
+    def _choices(self, mwaa: Mwaa | None) -> Choices:
+        airflow = self.environment.airflow_principal or (mwaa.execution_role if mwaa else None)
+        one = self.environment
+        return Choices(one.adopt_tables, airflow, one.reader_principal, one.key_arn)
+
+    def _show_airflow(self, mwaa: Mwaa | None, bundle: AirflowBundle) -> None:
+        if mwaa:
+            present = f"-{bundle.plugins_version[:16]}-" in str(mwaa.described.get("PluginsS3Path"))
+            self.say(f"MWAA environment {mwaa.name}: plugins {'as deployed' if present else 'to be replaced'}")
+            self.say(f"{len(bundle.dags)} files to s3://{mwaa.bucket}/{mwaa.dag_prefix}")
+        self.say("dry run: nothing was changed")
+
+    def _bring_to_rest(self, mwaa: Mwaa) -> tuple[str, ...]:
+        """Pause what is not paused; return all that this deployment, or the one it goes on with, has paused."""
+        api = self._api(mwaa)
+        unpaused = unpaused_dags(api, self.dag_ids)
+        paused = tuple(sorted({*unpaused, *self._read_paused(mwaa)}))
+        self._client("s3").put_object(Bucket=mwaa.bucket, Key=PAUSED_KEY, Body=json.dumps(paused).encode())
+        pause_at_rest(api, unpaused, self.say, sleep=self.sleep)
+        self.say(f"paused: {', '.join(paused) or 'nothing was unpaused'}")
+        return paused
+
+    def _bring_up_airflow(self, mwaa: Mwaa, bundle: AirflowBundle, deployed: tuple[Deployed, ...]) -> None:
+        """Plugins first, DAGs second: a DAG file that is parsed finds what it imports."""
+        client, s3 = self._client("mwaa"), self._client("s3")
+        files = upload_airflow(s3, mwaa.bucket, bundle, self.say)
+        options = {
+            key: value for one in deployed for key, value in build_mwaa_options(one.pipeline, one.outputs).items()
+        }
+        changed = build_update(mwaa, files, options, self.environment.pipelines)
+        if changed:
+            update_mwaa(client, mwaa, changed, self.say)
+            require_updated(wait_until_ready(client, mwaa.name, self.say, sleep=self.sleep), changed)
+        api = self._api(mwaa)
+        for one in deployed:
+            extra = {"role_arn": one.outputs["AirflowRoleArn"], "region_name": self.environment.region}
+            api.put_connection(connection_id(one.pipeline), extra)
+        put_at = put_dag_files(s3, mwaa, bundle.dags, self.say)
+        expected = tuple(PipelineNames(pipeline.name).dag_id("bootstrap") for pipeline in self.pipelines)
+        require_imported(api, expected, put_at, self.say, sleep=self.sleep)
+
+    def _unpause(self, mwaa: Mwaa, paused: tuple[str, ...]) -> None:
+        api = self._api(mwaa)
+        states = {dag_id: api.read_dag(dag_id) for dag_id in self.dag_ids}
+        for dag_id in paused:
+            if states.get(dag_id):
+                api.set_paused(dag_id, False)
+                self.say(f"unpaused {dag_id}")
+        self._client("s3").delete_object(Bucket=mwaa.bucket, Key=PAUSED_KEY)
+        resting = [dag_id for dag_id, state in states.items() if state and state.is_paused and dag_id not in paused]
+        if resting:
+            self.say(f"left paused, as they were: {', '.join(resting)}")
+
+    def _read_paused(self, mwaa: Mwaa) -> tuple[str, ...]:
+        try:
+            body = self._client("s3").get_object(Bucket=mwaa.bucket, Key=PAUSED_KEY)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return ()
+            raise
+        return tuple(json.loads(body))
+
+    def _api(self, mwaa: Mwaa) -> AirflowApi:
+        return AirflowApi(self._client("mwaa"), mwaa.name)
+
+    def _client(self, service: str) -> Any:
+        return self.mwaa_session.client(service)

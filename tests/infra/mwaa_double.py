@@ -1,0 +1,122 @@
+"""An MWAA environment for tests: every call goes through botocore's models, in and out, and changes one small state.
+
+It stands in for what local AWS does not have. A client of its own is patched at the place where botocore sends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import botocore.client
+from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
+
+
+@dataclass
+class MwaaDouble:
+    """State of one environment; ``calls`` are the API's operations and the REST requests in order."""
+
+    bucket: str
+    name: str = "analytics"
+    version: str = "3.3.1"
+    paused: dict[str, bool] = field(default_factory=dict)
+    running: dict[str, list[str]] = field(default_factory=dict)
+    connections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    import_errors: list[dict[str, Any]] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    states: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    fail_update: str | None = None
+
+    def answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        assert request["Name"] == self.name
+        if operation == "InvokeRestApi":
+            path, method = request["Path"], request["Method"]
+            self.calls.append(f"{method} {path}")
+            content = self._rest(method, path, request.get("Body", {}))
+            return {"RestApiStatusCode": 200, "RestApiResponse": content}
+        self.calls.append(operation)
+        return {"GetEnvironment": self._get, "UpdateEnvironment": self._update}[operation](request)
+
+    def _get(self, _: dict[str, Any]) -> dict[str, Any]:
+        status = self.states.pop(0) if self.states else "AVAILABLE"
+        last = (
+            {"Status": "FAILED", "Error": {"ErrorMessage": self.fail_update}}
+            if self.fail_update
+            else {"Status": "SUCCESS"}
+        )
+        return {
+            "Environment": {
+                "Name": self.name,
+                "Status": status,
+                "AirflowVersion": self.version,
+                "SourceBucketArn": f"arn:aws:s3:::{self.bucket}",
+                "DagS3Path": "dags",
+                "ExecutionRoleArn": "arn:aws:iam::000000000000:role/mwaa-execution",
+                "LastUpdate": last,
+                **self.fields,
+            }
+        }
+
+    def _update(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.states = ["UPDATING", "UPDATING"]
+        if self.fail_update is None:
+            self.fields |= {
+                key: value for key, value in request.items() if key not in {"Name", "WorkerReplacementStrategy"}
+            }
+        return {"Arn": "arn:aws:airflow:eu-central-1:000000000000:environment/analytics"}
+
+    def _rest(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if path == "/importErrors":
+            return {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
+        if path.startswith("/connections"):
+            return self._connection(method, body)
+        dag_id = path.split("/")[2]
+        if dag_id not in self.paused:
+            raise _not_found(path)
+        if path.endswith("/dagRuns"):
+            runs = self.running.get(dag_id, [])
+            return {"dag_runs": [{"dag_run_id": runs.pop(0)}] if runs else []}
+        if method == "PATCH":
+            self.paused[dag_id] = body["is_paused"]
+        parsed = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+        return {"dag_id": dag_id, "is_paused": self.paused[dag_id], "last_parsed_time": parsed}
+
+    def _connection(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        name = body["connection_id"]
+        if method == "PATCH" and name not in self.connections:
+            raise _not_found(name)
+        self.connections[name] = json.loads(body["extra"])
+        return body
+
+
+@contextmanager
+def installed(double: MwaaDouble) -> Iterator[MwaaDouble]:
+    """Answer every client's MWAA calls from ``double``; all other services are untouched."""
+    real = botocore.client.BaseClient._make_api_call
+
+    def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if client.meta.service_model.service_name != "mwaa":
+            return real(client, operation, parameters)
+        model = client.meta.service_model.operation_model(operation)
+        validate_parameters(parameters, model.input_shape)
+        answer = double.answer(operation, parameters)
+        validate_parameters(answer, model.output_shape)
+        return answer
+
+    with patch.object(botocore.client.BaseClient, "_make_api_call", make_api_call):
+        yield double
+
+
+def _not_found(what: str) -> ClientError:
+    content = {
+        "Error": {"Code": "RestApiClientException", "Message": f"{what} was not found"},
+        "RestApiStatusCode": 404,
+    }
+    return ClientError(content, "InvokeRestApi")
