@@ -30,6 +30,8 @@ STACK_SETTINGS = {
     # One line for every client that is made says nothing in a task's log.
     "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "botocore=WARNING",
     "AIRFLOW__TRIGGERER__CAPACITY": "50",
+    # A busy machine answers late: a task should wait for its API server, not fail.
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 
