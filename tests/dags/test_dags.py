@@ -65,7 +65,7 @@ def test_a_task_has_documentation_an_owner_and_ends(dag: Any, task: Any) -> None
 @every_task
 def test_a_task_retries_what_a_retry_can_help(dag: Any, task: Any) -> None:
     policy = settled(task, "retry_policy")
-    assert settled(task, "retries") == RETRIES
+    assert (settled(task, "retries"), settled(task, "retry_exponential_backoff")) == (RETRIES, 2.0)
     assert isinstance(policy, ExceptionRetryPolicy)
     assert policy.evaluate(GapError("gap"), 1, 3).action is RetryAction.FAIL
     assert policy.evaluate(TransientError("later"), 1, 3).action is RetryAction.DEFAULT

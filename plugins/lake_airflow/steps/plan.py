@@ -84,18 +84,18 @@ def build_request(dag_run: Any, params: Mapping[str, Any]) -> Request:
 
 def decide(lake: Lake, kind: Kind, request: Request) -> tuple[Decision, datetime]:
     """Decide by the plan's rules and keep the coverage with a conditional put; a lost race is decided anew, the present too."""
-    decided: list[tuple[Decision, datetime]] = []
+    decided: list[tuple[Decision, datetime, tuple[SourceState, ...]]] = []
 
     def change(coverage: Coverage) -> Coverage:
         states = read_source_states(lake)
         now = present(states)
         decision = _apply_rules(lake, kind, request, coverage, states, now)
-        decided.append((decision, now))
+        decided.append((decision, now, states))
         return decision.coverage
 
     commit_coverage(lake.clients.s3, lake.bucket, change)
-    decision, now = decided[-1]
-    return _without_lost_replays(lake, decision, read_source_states(lake)), now
+    decision, now, states = decided[-1]
+    return _without_lost_replays(lake, decision, states), now
 
 
 def _apply_rules(
