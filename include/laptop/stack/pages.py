@@ -49,6 +49,15 @@ class Walk:
             self.page.screenshot(path=target)
             self.pictures.append(str(target))
 
+    def open_groups(self) -> None:
+        """Open all task groups; Airflow remembers open ones from page to page, then its button is disabled."""
+        button = self.page.get_by_test_id("expand-all-button")
+        button.wait_for()
+        self.page.wait_for_timeout(SETTLE_MS)
+        if button.is_enabled():
+            button.click()
+        self.page.wait_for_timeout(2 * SETTLE_MS)
+
     def text(self) -> str:
         return str(self.page.inner_text("body"))
 
@@ -56,12 +65,11 @@ class Walk:
         """The page of the DAG's latest run, reached from the DAG's own page; its text."""
         self.open(f"/dags/{dag_id}", "Latest Run")
         self.page.get_by_test_id("grid-view-button").click()
-        self.page.get_by_test_id("expand-all-button").click()
-        self.page.wait_for_timeout(SETTLE_MS)
+        self.open_groups()
         self.picture("grid")
         self.page.locator(f"a[href^='/dags/{dag_id}/runs/']").last.click()
         self.page.wait_for_url("**/runs/**")
-        self.page.get_by_text("Run After").first.wait_for()
+        self.page.get_by_text("Task Instances").first.wait_for()
         self.page.wait_for_timeout(SETTLE_MS)
         return self.text()
 
@@ -69,8 +77,7 @@ class Walk:
         """The DAG's graph with its groups opened; its text."""
         self.open(f"/dags/{dag_id}", "Latest Run")
         self.page.get_by_label("Show Graph").first.click()
-        self.page.get_by_test_id("expand-all-button").click()
-        self.page.wait_for_timeout(2 * SETTLE_MS)
+        self.open_groups()
         self.picture("graph")
         return self.text()
 
@@ -79,7 +86,7 @@ class Walk:
         self.open("/assets", asset)
         self.picture("assets")
         self.page.get_by_role("link", name=asset).first.click()
-        self.page.get_by_text("Asset Event").first.wait_for()
+        self.page.get_by_text(asset).nth(1).wait_for()
         self.page.wait_for_timeout(2 * SETTLE_MS)
         self.picture("asset")
         return self.text()
