@@ -42,7 +42,7 @@ class QuarantineCounts:
 
 @dataclass(frozen=True)
 class TableState:
-    """A table after the run: ``committed`` says whether this run made the snapshot."""
+    """A table after the run: ``committed`` says whether this run made the snapshot; ``snapshot_id`` 0: it has none yet."""
 
     snapshot_id: int
     metadata_location: str

@@ -41,7 +41,7 @@ def build_snapshots(lake: Lake, report: RunReport) -> Snapshots:
     """The snapshots of the run: of the target, the main source's mirror and the quarantine."""
 
     def snapshot(table: str) -> int | None:
-        return report.tables[table].snapshot_id if table in report.tables else None
+        return (report.tables[table].snapshot_id or None) if table in report.tables else None
 
     mirror = mirror_table(lake.pipeline.main.id)
     return Snapshots(target=snapshot(lake.target), mirror=snapshot(mirror), quarantine=snapshot(QUARANTINE_TABLE))
