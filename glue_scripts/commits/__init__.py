@@ -1,0 +1,1 @@
+"""What writes Iceberg tables: one commit each, with the marks of the merge in its snapshot summary."""

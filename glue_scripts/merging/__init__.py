@@ -1,0 +1,1 @@
+"""The merge, step by step: mirrors, quarantine, target last."""

@@ -1,0 +1,93 @@
+"""What every step of one merge knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pyspark.sql import SparkSession
+
+from glue_scripts.commits.tables import LakeTable
+from include.dynamo_lake.declaration.model import Pipeline
+from include.dynamo_lake.manifests import BatchManifest
+from include.dynamo_lake.names import QUARANTINE_TABLE, mirror_table
+from include.dynamo_lake.reports import Phase
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The tables of one pipeline. ``database``: catalog and database; ``warehouse``: URI below which tables are created
+    (None: where the catalog puts them).
+    """
+
+    spark: SparkSession
+    pipeline: Pipeline
+    database: str
+    warehouse: str | None
+
+    def mirror(self, source_id: str) -> LakeTable:
+        return self._table(mirror_table(source_id))
+
+    @property
+    def quarantine(self) -> LakeTable:
+        return self._table(QUARANTINE_TABLE)
+
+    @property
+    def target(self) -> LakeTable:
+        return self._table(self.pipeline.target.table)
+
+    @property
+    def tables(self) -> dict[str, LakeTable]:
+        """All of them by name, in the order of their commits."""
+        names = [*(mirror_table(source.id) for source in self.pipeline.sources), QUARANTINE_TABLE]
+        return {name: self._table(name) for name in [*names, self.pipeline.target.table]}
+
+    def _table(self, name: str) -> LakeTable:
+        location = f"{self.warehouse.rstrip('/')}/{name}" if self.warehouse else None
+        return LakeTable(self.spark, f"{self.database}.{name}", location)
+
+
+@dataclass
+class Progress:
+    """Phases with their seconds; each is printed when it ends, for the job's log."""
+
+    phases: list[Phase] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        seconds = round(time.monotonic() - started, 3)
+        self.phases.append(Phase(name, seconds))
+        print(f"{time.strftime('%H:%M:%S', time.gmtime())} {name}: {seconds:.1f} s", flush=True)
+
+
+def _no_hook(step: str) -> None:
+    """Before a commit nothing else happens."""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """One merge: its number, and the run up to which the target was derived before it.
+
+    ``before_commit`` is called with the step's name right before each commit: ``mirror:<source>``, ``quarantine``,
+    ``target``.
+    """
+
+    lake: Lake
+    manifest: BatchManifest
+    run: int
+    derived_through: int
+    progress: Progress
+    before_commit: Callable[[str], None] = _no_hook
+
+    @property
+    def is_rebuild(self) -> bool:
+        return self.manifest.action == "rebuild"
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether an earlier merge left rows dirty (it crashed between its commits)."""
+        return self.run > self.derived_through + 1

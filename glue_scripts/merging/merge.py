@@ -1,0 +1,180 @@
+"""One merge from its manifest to its report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from glue_scripts.commits.schemas import create_mirror, create_quarantine, create_target
+from glue_scripts.merging.context import Lake, Merge, Progress
+from glue_scripts.merging.derivation import TypedSource, type_sources
+from glue_scripts.merging.mirrors import MirrorOutcome, merge_mirrors
+from glue_scripts.merging.quarantine import QuarantineOutcome, merge_quarantine
+from glue_scripts.merging.target import TargetOutcome, merge_target
+from glue_scripts.storage.change_files import FileSize
+from glue_scripts.storage.objects import ObjectStore
+from include.dynamo_lake.coverage import FullExport
+from include.dynamo_lake.manifests import BatchManifest
+from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, StatementCounts
+from include.dynamo_lake.windows import Window, format_instant
+
+_NOTHING = TargetOutcome(RowCounts(0, 0, 0), (), 0, 0)
+
+
+def run_merge(
+    lake: Lake,
+    manifest: BatchManifest,
+    store: ObjectStore,
+    sizes: Mapping[str, FileSize],
+    *,
+    progress: Progress,
+    job_run_id: str = "",
+    wait_for_crawler: Callable[[], None] = lambda: None,
+    before_commit: Callable[[str], None] = lambda step: None,
+) -> RunReport:
+    """Apply one batch: mirrors, then quarantine, then the target; each one commit, and the target's last.
+
+    ``sizes``: of the change files, already checked. ``before_commit`` is called with the step's name before each
+    commit. Whoever applies the batch again, or another one, after a crash at any point ends in the same tables.
+    """
+    started = datetime.now(UTC)
+    with progress.phase("tables"):
+        _create_tables(lake)
+        before = {name: table.snapshot_id() for name, table in lake.tables.items()}
+        merge = _number(lake, manifest, progress, before_commit)
+    mirrors = merge_mirrors(merge, store, sizes)
+    typed: dict[str, TypedSource] = {}
+    quarantine, target = QuarantineOutcome(0, 0, {}), _NOTHING
+    with _released(lake):
+        if _is_dirty(merge):
+            with progress.phase("type"):
+                typed = type_sources(merge)
+        with progress.phase("quarantine"):
+            quarantine = merge_quarantine(merge, typed)
+        if typed:
+            with progress.phase("target"):
+                target = merge_target(merge, typed, mirrors, wait_for_crawler)
+    with progress.phase("report"):
+        return _report(merge, mirrors, typed, quarantine, target, sizes, before, started, job_run_id)
+
+
+def _create_tables(lake: Lake) -> None:
+    for source in lake.pipeline.sources:
+        create_mirror(lake.mirror(source.id))
+    create_quarantine(lake.quarantine)
+    create_target(lake.target, lake.pipeline)
+
+
+def _number(lake: Lake, manifest: BatchManifest, progress: Progress, before_commit: Callable[[str], None]) -> Merge:
+    """The merge's number counts from every mark, so that rows which a crash left dirty stay above what is derived."""
+    derived_through = lake.target.marks().derived_through
+    runs = [lake.mirror(source.id).marks().run for source in lake.pipeline.sources]
+    return Merge(lake, manifest, 1 + max(derived_through, *runs), derived_through, progress, before_commit)
+
+
+def _is_dirty(merge: Merge) -> bool:
+    """Whether any mirror has a commit that the target was not derived from."""
+    sources = merge.lake.pipeline.sources
+    return merge.is_rebuild or any(merge.lake.mirror(s.id).marks().run > merge.derived_through for s in sources)
+
+
+@contextmanager
+def _released(lake: Lake) -> Iterator[None]:
+    """Whatever was cached is released at the end."""
+    try:
+        yield
+    finally:
+        lake.spark.catalog.clearCache()
+
+
+def _report(
+    merge: Merge,
+    mirrors: Mapping[str, MirrorOutcome],
+    typed: Mapping[str, TypedSource],
+    quarantine: QuarantineOutcome,
+    target: TargetOutcome,
+    sizes: Mapping[str, FileSize],
+    before: Mapping[str, int],
+    started: datetime,
+    job_run_id: str,
+) -> RunReport:
+    lake, manifest = merge.lake, merge.manifest
+    main_counts = typed[lake.pipeline.main.id].counts if typed else {}
+    tables = lake.tables
+    return RunReport(
+        batch_id=manifest.batch_id,
+        pipeline=lake.pipeline.name,
+        job_run_id=job_run_id,
+        run=merge.run,
+        started_at=format_instant(started),
+        finished_at=format_instant(datetime.now(UTC)),
+        windows=tuple(
+            {"start": format_instant(window.start), "end": format_instant(window.end)}
+            for window in (*manifest.items, *manifest.replayed)
+            if isinstance(window, Window)
+        ),
+        full_export_at=next((format_instant(i.at) for i in manifest.items if isinstance(i, FullExport)), None),
+        statements={s: _statements(manifest, s, one, typed.get(s), sizes) for s, one in mirrors.items()},
+        rows=target.rows,
+        items={
+            "affected": main_counts.get("dirty", 0) + target.looked_up_items,
+            "without_rows": main_counts.get("without_rows", 0),
+        },
+        quarantine=_quarantine(merge, quarantine),
+        nulled_fields=target.nulled,
+        repeated_lookup_entries=target.repeated,
+        tables={name: table.state(since=before[name]) for name, table in tables.items()},
+        derived_through=lake.target.marks().derived_through,
+        days=tuple(day.isoformat() for day in target.days),
+        rows_total=lake.target.row_count(),
+        bytes_written=sum(table.bytes_added(since=before[name]) for name, table in tables.items()),
+        peak_memory_bytes=_peak_memory(lake),
+        phases=tuple(merge.progress.phases),
+    )
+
+
+def _statements(
+    manifest: BatchManifest, source_id: str, mirror: MirrorOutcome, typed: TypedSource | None, sizes: Mapping[str, FileSize]
+) -> StatementCounts:
+    exported = [file.key for export in manifest.exports if export.source == source_id for file in export.files]
+    own = [sizes[key] for key in [*exported, *(f.key for f in manifest.inbox if f.source == source_id)] if key in sizes]
+    quarantined = typed.counts.get("rejected_now", 0) if typed else 0
+    return StatementCounts(
+        read=mirror.read,
+        applied=mirror.newest - quarantined,
+        stale=mirror.read - mirror.newest,
+        quarantined=quarantined,
+        files=len(own),
+        bytes=sum(size.bytes for size in own),
+    )
+
+
+def _quarantine(merge: Merge, outcome: QuarantineOutcome) -> QuarantineCounts:
+    main = merge.lake.pipeline.main.id
+    reasons: dict[str, int] = {}
+    for (_, reason), count in outcome.by_reason.items():
+        reasons[reason] = reasons.get(reason, 0) + count
+    of_main = sum(count for (source, _), count in outcome.by_reason.items() if source == main)
+    live = 0
+    if of_main:
+        # COUNT of a column is answered from the files' statistics.
+        live = merge.lake.mirror(main).read().selectExpr("count(image) AS live").first()["live"]  # type: ignore[index]
+    share = of_main / live if live else 0.0
+    return QuarantineCounts(sum(outcome.by_reason.values()), outcome.entered, outcome.left, share, reasons)
+
+
+def _peak_memory(lake: Lake) -> int:
+    """Peak resident bytes of driver and JVM (locally that is everything), where /proc tells."""
+    java = lake.spark._jvm.java.lang.ProcessHandle.current().pid()  # type: ignore[union-attr]
+    return sum(_peak_of(pid) for pid in (os.getpid(), int(java)))
+
+
+def _peak_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status")
+    if not status.is_file():
+        return 0
+    peak = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    return int(peak.split()[1]) * 1024

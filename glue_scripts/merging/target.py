@@ -1,0 +1,182 @@
+"""The target step: all rows of the affected items replaced together, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from glue_scripts.commits.rows import commit_target, within_days
+from glue_scripts.merging.context import Merge
+from glue_scripts.merging.derivation import TypedSource, build_lookup_index
+from glue_scripts.merging.mirrors import MirrorOutcome
+from glue_scripts.transforms.columns import NULLED
+from glue_scripts.transforms.lookups import item_match_columns, with_lookup_key
+from glue_scripts.transforms.target_rows import (
+    DELETE,
+    INSERT,
+    LOOK_UP,
+    OLD_DAY,
+    OPERATION,
+    UPDATE,
+    build_rows,
+    inserts,
+    item_keys,
+    key_columns,
+    lookup_changes,
+    row_changes,
+)
+from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_DAYS, SUMMARY_DERIVED_THROUGH, SUMMARY_RUN
+from include.dynamo_lake.reports import RowCounts
+
+
+@dataclass(frozen=True)
+class TargetOutcome:
+    """What the target's commit did. ``looked_up_items``: affected by nothing but a lookup."""
+
+    rows: RowCounts
+    days: tuple[date, ...]
+    looked_up_items: int
+    repeated: int
+    nulled: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Measured:
+    operations: dict[str, int] = field(default_factory=dict)
+    days: set[date] = field(default_factory=set)
+    looked_up_items: int = 0
+    repeated: int = 0
+    nulled: dict[str, int] = field(default_factory=dict)
+
+
+def merge_target(
+    merge: Merge,
+    typed: Mapping[str, TypedSource],
+    mirrors: Mapping[str, MirrorOutcome],
+    wait_for_crawler: Callable[[], None],
+) -> TargetOutcome:
+    """Derive the dirty items' rows and commit them with ``derived_through``; wait for the output crawler first."""
+    target = merge.lake.target
+    is_empty = target.row_count() == 0
+    index = build_lookup_index(merge, typed)
+    index = index.persist() if index is not None else None
+    changes = _changes(merge, typed, mirrors, index, is_empty=is_empty)
+    measured = _measure(merge, typed, index, None if is_empty else changes)
+    main = typed[merge.lake.pipeline.main.id]
+    if is_empty:
+        measured.days = set(main.days)
+    marks = {
+        SUMMARY_RUN: str(merge.run),
+        SUMMARY_BATCH_ID: merge.manifest.batch_id,
+        SUMMARY_DERIVED_THROUGH: str(merge.run),
+        SUMMARY_DAYS: ",".join(day.isoformat() for day in sorted(measured.days)),
+    }
+    merge.before_commit("target")
+    wait_for_crawler()
+    if measured.days:
+        commit_target(target, merge.lake.pipeline, changes, measured.days, marks, is_empty=is_empty)
+    else:
+        target.commit_marks(marks)
+    if is_empty:
+        measured.operations[INSERT] = target.row_count()
+    return _outcome(measured)
+
+
+def _changes(
+    merge: Merge,
+    typed: Mapping[str, TypedSource],
+    mirrors: Mapping[str, MirrorOutcome],
+    index: DataFrame | None,
+    *,
+    is_empty: bool,
+) -> DataFrame:
+    pipeline = merge.lake.pipeline
+    main = typed[pipeline.main.id]
+    new = build_rows(pipeline, main.accepted, index)
+    if is_empty:
+        return inserts(pipeline, new)
+    target = merge.lake.target.read()
+    if merge.is_rebuild:
+        return row_changes(pipeline, new, target).persist()
+    replaced = item_keys(pipeline, main.dirty)
+    old = _known_days(merge, target, mirrors).join(replaced, on=key_columns(pipeline), how="left_semi")
+    changes = row_changes(pipeline, new, old)
+    lookup = pipeline.lookup_source
+    if lookup is not None and index is not None and typed[lookup.id].counts["dirty"]:
+        changed = with_lookup_key(pipeline, typed[lookup.id].dirty).select(*item_match_columns(pipeline)).na.drop()
+        changes = changes.unionByName(lookup_changes(pipeline, target, changed, index, replaced))
+    return changes.persist()
+
+
+def _known_days(merge: Merge, target: DataFrame, mirrors: Mapping[str, MirrorOutcome]) -> DataFrame:
+    """The target on the days where the dirty items' rows are, as far as that is certain.
+
+    Without leftovers every dirty row was written by this run, and its rows are where the mirror had it before.
+    """
+    if merge.has_leftovers:
+        return target
+    days = [day for day in mirrors[merge.lake.pipeline.main.id].old_days if day is not None]
+    return target.where(within_days(F.col(merge.lake.pipeline.target.partition), days))
+
+
+def _measure(
+    merge: Merge, typed: Mapping[str, TypedSource], index: DataFrame | None, changes: DataFrame | None
+) -> _Measured:
+    """Count everything that the report needs in one Spark job."""
+    frames = [frame for source in typed.values() for frame in _nulled_counts(source)]
+    if index is not None:
+        frames.append(_named(index, "repeated", F.sum("repeated")))
+    if changes is not None:
+        items = F.count_distinct(*(F.when(F.col(OPERATION) == LOOK_UP, F.col(n)) for n in key_columns(merge.lake.pipeline)))
+        frames.append(_named(changes, "looked_up_items", items))
+        day = F.col(merge.lake.pipeline.target.partition).cast("date")
+        by_day = changes.groupBy(F.col(OPERATION).alias("name"), day.alias("day"), F.col(OLD_DAY)).count()
+        frames.append(by_day.select("name", "count", "day", OLD_DAY))
+    measured = _Measured()
+    for row in _union(frames).collect() if frames else []:
+        _take(measured, row["name"], int(row["count"] or 0), {row["day"], row[OLD_DAY]})
+    return measured
+
+
+def _take(measured: _Measured, name: str, count: int, days: set[date | None]) -> None:
+    if name in {"repeated", "looked_up_items"}:
+        setattr(measured, name, count)
+    elif name.startswith(NULLED):
+        if count:
+            measured.nulled[name.removeprefix(NULLED)] = measured.nulled.get(name.removeprefix(NULLED), 0) + count
+    else:
+        measured.operations[name] = measured.operations.get(name, 0) + count
+        measured.days |= {day for day in days if day is not None}
+
+
+def _nulled_counts(source: TypedSource) -> list[DataFrame]:
+    accepted = source.accepted.where("is_dirty") if source.nulled else source.rows
+    return [_named(accepted, name, F.count_if(F.col(f"`{name}`"))) for name in source.nulled]
+
+
+def _named(frame: DataFrame, name: str, count) -> DataFrame:  # type: ignore[no-untyped-def]
+    no_day = F.lit(None).cast("date")
+    return frame.agg(count.cast("bigint").alias("count")).select(
+        F.lit(name).alias("name"), "count", no_day.alias("day"), no_day.alias(OLD_DAY)
+    )
+
+
+def _union(frames: list[DataFrame]) -> DataFrame:
+    union = frames[0]
+    for frame in frames[1:]:
+        union = union.unionByName(frame)
+    return union
+
+
+def _outcome(measured: _Measured) -> TargetOutcome:
+    operations = measured.operations
+    counts = RowCounts(
+        inserted=operations.get(INSERT, 0),
+        updated=operations.get(UPDATE, 0) + operations.get(LOOK_UP, 0),
+        deleted=operations.get(DELETE, 0),
+    )
+    return TargetOutcome(counts, tuple(sorted(measured.days)), measured.looked_up_items, measured.repeated, measured.nulled)

@@ -1,0 +1,120 @@
+"""Histories played on Spark and Iceberg: the merge as it is deployed, over a folder and a local catalog."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from glue_scripts.merging.context import Lake, Progress
+from glue_scripts.merging.merge import run_merge
+from glue_scripts.storage.change_files import check_change_files
+from include.dynamo_lake.coverage import FullExport, item_id
+from include.dynamo_lake.declaration import Pipeline
+from include.dynamo_lake.dynamodb_json import json_text, parse_json
+from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile, SourceExport
+from include.dynamo_lake.reference import MergeCrashedError, Row, Tables
+from include.dynamo_lake.reports import RunReport
+from include.dynamo_lake.typing_rules import Rejection
+from include.dynamo_lake.versions import Version
+from include.dynamo_lake.windows import Window
+from tests.histories.engine import FileBatch
+from tests.histories.tables import ChangeFile
+from tests.spark.folder_store import FolderStore
+
+
+class SparkEngine:
+    """One lake of its own; ``report``: of the last merge that went through."""
+
+    def __init__(self, spark: SparkSession, pipeline: Pipeline, folder: Path, database: str) -> None:
+        spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {database}")
+        self.store = FolderStore(folder)
+        self.lake = Lake(spark, pipeline, database, None)
+        self.report: RunReport | None = None
+
+    def apply(self, batch: FileBatch, crash_before: str | None) -> None:
+        self.merge(write_batch(self.store, self.lake.pipeline, batch), crash_before)
+
+    def rebuild(self, pipeline: Pipeline) -> None:
+        from datetime import datetime
+
+        self.lake = Lake(self.lake.spark, pipeline, self.lake.database, None)
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        manifest = BatchManifest("rebuild", pipeline.name, "", "", now, None, (), (), (), (), "rebuild")
+        self.merge(manifest)
+
+    def merge(self, manifest: BatchManifest, crash_before: str | None = None) -> RunReport:
+        def crash(step: str) -> None:
+            if step == crash_before:
+                raise MergeCrashedError(step)
+
+        sizes = check_change_files(self.store, manifest)
+        self.report = run_merge(self.lake, manifest, self.store, sizes, progress=Progress(), before_commit=crash)
+        if crash_before is not None:
+            raise MergeCrashedError(crash_before)
+        return self.report
+
+    def tables(self) -> Tables:
+        pipeline = self.lake.pipeline
+        mirrors = {source.id: self._mirror(source.id) for source in pipeline.sources}
+        return Tables(mirrors, self._target(), self._quarantine())
+
+    def _mirror(self, source_id: str) -> dict[str, tuple[Version, str]]:
+        rows = self.lake.mirror(source_id).read().where("image IS NOT NULL").collect()
+        assert len({row["key"] for row in rows}) == len(rows), "a key has two rows"
+        return {row["key"]: (_version(row), json_text(parse_json(row["image"]))) for row in rows}
+
+    def _target(self) -> dict[str, tuple[Row, ...]]:
+        target = self.lake.pipeline.target
+        position = next(column.name for column in target.columns if column.origin == "position")
+        keys = [
+            next(c.name for c in target.columns if c.attribute and c.attribute.path == attribute.name)
+            for attribute in self.lake.pipeline.main.key
+        ]
+        items: dict[str, list[Row]] = {}
+        for row in self.lake.target.read().collect():
+            parts = zip(self.lake.pipeline.main.key, keys, strict=True)
+            key = json_text([{attribute.type: str(row[name])} for attribute, name in parts])
+            items.setdefault(key, []).append(row.asDict())
+        return {key: tuple(sorted(rows, key=lambda row: int(str(row[position])))) for key, rows in items.items()}
+
+    def _quarantine(self) -> dict[tuple[str, str], tuple[Version, Rejection]]:
+        rows = self.lake.quarantine.read().collect()
+        found = {
+            (row["source"], row["key"]): (_version(row), Rejection(row["path"], row["value"], row["rule"])) for row in rows
+        }
+        assert len(found) == len(rows), "an item is quarantined twice"
+        return found
+
+
+def write_batch(store: FolderStore, pipeline: Pipeline, batch: FileBatch) -> BatchManifest:
+    """Write a batch's files and name them in a manifest."""
+    exports: list[SourceExport] = []
+    inbox: list[InboxFile] = []
+    for file in batch.files:
+        body = gzip.compress("".join(f"{line}\n" for line in file.lines).encode())
+        if file.item is None:
+            store.write(file.name, body)
+            inbox.append(InboxFile(file.source, file.name, len(body), ""))
+            continue
+        key = f"exports/{batch.batch_id}/{file.source}/{item_id(file.item)}/data/0.json.gz"
+        store.write(key, body)
+        md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        files = (ExportFile(key, len(file.lines), len(body), md5, ""),)
+        exports.append(SourceExport(file.source, file.item, "", key, files if file.lines else ()))
+    items = tuple(dict.fromkeys(export.item for export in exports))
+    return BatchManifest(
+        batch.batch_id, pipeline.name, "", "", batch.now, batch.covered_through, items, (), tuple(exports), tuple(inbox)
+    )
+
+
+def _version(row: object) -> Version:
+    return Version(row["version_at"].replace(tzinfo=UTC), row["version_kind"], row["version_sequence"])  # type: ignore[index]
+
+
+__all__ = ["ChangeFile", "FullExport", "Iterable", "SparkEngine", "Window", "write_batch"]
