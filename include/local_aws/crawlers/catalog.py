@@ -16,9 +16,9 @@ class CrawlCatalog:
         self._identity = identity
         self._database = database
 
-    def authorize(self, action: str, arn: str) -> None:
-        """Raises AwsError (AccessDeniedException) when the role may not do this."""
-        self._aws.authorize_identity(self._identity, action, arn)
+    def authorize(self, action: str, arn: str, context: Json | None = None) -> None:
+        """Raises AwsError (AccessDeniedException) when the role may not do this; `context`: condition keys."""
+        self._aws.authorize_identity(self._identity, action, arn, context=context)
 
     async def check_database(self) -> None:
         """Raises AwsError when the database is missing or may not be read."""

@@ -50,9 +50,10 @@ async def crawl_iceberg(target: Json, prefix: str, catalog: CrawlCatalog, aws: L
     done: list[str] = []
     for path in target.get("Paths") or []:
         bucket, _, key = str(path).removeprefix("s3://").partition("/")
-        catalog.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        prefix_listed = key if not key or key.endswith("/") else key + "/"
+        catalog.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": prefix_listed})
         depth = int(target.get("MaximumTraversalDepth") or 10)
-        for found in await _find(aws, bucket, key if not key or key.endswith("/") else key + "/", depth):
+        for found in await _find(aws, bucket, prefix_listed, depth):
             catalog.authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{found.key}")
             done.append(await _catalog_table(found, prefix, catalog, aws, update=update))
     return done
