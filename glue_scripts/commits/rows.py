@@ -56,7 +56,7 @@ def commit_target(
         conditions = [F.col(f"{table.name}.{name}") == F.col(f"change.{name}") for name in pipeline.target.row_key]
         conditions.append(within_days(F.col(f"{table.name}.{pipeline.target.partition}"), days))
         merge = changes.alias("change").mergeInto(table.name, _all(conditions))
-        operation = F.col(f"change.{OPERATION}")
+        operation = F.col(f"change.`{OPERATION}`")
         merge = merge.whenMatched(operation == DELETE).delete()
         looked_up = {column.name: F.col(f"change.{column.name}") for column in looked_up_columns(pipeline)}
         if looked_up:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql.functions import broadcast
 
 from glue_scripts.commits.rows import commit_mirror
 from glue_scripts.commits.tables import Marks, format_floor
@@ -24,6 +24,7 @@ from glue_scripts.transforms.changes import (
     swept_changes,
     with_day,
 )
+from glue_scripts.transforms.expressions import union_all
 from glue_scripts.transforms.statements import (
     VERSION,
     LineFormat,
@@ -93,9 +94,7 @@ def _plan(merge: Merge, store: ObjectStore, source: Source, sizes: Mapping[str, 
         for line_format, keys in groups.items()
         if keys
     ]
-    statements = None
-    for frame in frames:
-        statements = frame if statements is None else statements.unionByName(frame)
+    statements = union_all(frames) if frames else None
     swept_at = _swept_at(merge, source)
     if swept_at is not None and marks.floor is not None and swept_at < marks.floor:
         swept_at = None
@@ -131,25 +130,35 @@ def _swept_at(merge: Merge, source: Source) -> datetime | None:
 
 def _changes(merge: Merge, plan: _Planned) -> DataFrame | None:
     """Rows that the mirror must change, and (``applies`` false) the statements that change nothing."""
-    parts = []
     judged = _judged(merge, plan)
-    if judged is not None:
-        parts.append(judged)
-    mirror = None if plan.is_empty else merge.lake.mirror(plan.source.id).read()
-    if mirror is not None and plan.swept_at is not None:
-        named = judged.where(F.col("version_at").isNotNull()) if judged is not None else mirror.limit(0)
-        parts.append(swept_changes(mirror, named, plan.swept_at, merge.run))
+    parts = [] if judged is None else [judged]
+    if not plan.is_empty:
+        parts += _other_changes(merge, plan, judged)
+    if not parts:
+        return None
+    everything = parts[0]
+    for part in parts[1:]:
+        everything = everything.unionByName(part, allowMissingColumns=True)
+    return everything.persist()
+
+
+def _other_changes(merge: Merge, plan: _Planned, judged: DataFrame | None) -> list[DataFrame]:
+    """What changes without a statement of its own: swept by a full export, purged, or placed anew by a rebuild."""
+    mirror = merge.lake.mirror(plan.source.id).read()
+    changes = []
+    if plan.swept_at is not None:
+        named = judged.where("version_at IS NOT NULL") if judged is not None else None
+        changes.append(swept_changes(mirror, named, plan.swept_at, merge.run))
+    others = []
     horizon = _purge_horizon(merge, plan)
-    if mirror is not None and horizon is not None:
-        purged = purged_rows(mirror, horizon, merge.derived_through)
-        parts.append(purged if judged is None else purged.join(judged.where("applies").select("key"), "key", "left_anti"))
-    if mirror is not None and merge.is_rebuild:
-        placed = placed_changes(mirror, merge.lake.pipeline, plan.source)
-        parts.append(placed if judged is None else placed.join(judged.where("applies").select("key"), "key", "left_anti"))
-    changes = None
-    for part in parts:
-        changes = part if changes is None else changes.unionByName(part, allowMissingColumns=True)
-    return changes.persist() if changes is not None else None
+    if horizon is not None:
+        others.append(purged_rows(mirror, horizon, merge.derived_through))
+    if merge.is_rebuild:
+        others.append(placed_changes(mirror, merge.lake.pipeline, plan.source))
+    if judged is not None:
+        stated = judged.where("applies").select("key")
+        others = [other.join(stated, on="key", how="left_anti") for other in others]
+    return changes + others
 
 
 def _judged(merge: Merge, plan: _Planned) -> DataFrame | None:
@@ -161,7 +170,7 @@ def _judged(merge: Merge, plan: _Planned) -> DataFrame | None:
     newest = newest.persist()
     keys = newest.select("key")
     if sum(size.bytes for size in plan.sizes.values()) <= _BROADCAST_BYTES:
-        keys = F.broadcast(keys)
+        keys = broadcast(keys)
     mirror = merge.lake.mirror(plan.source.id).read().select("key", *VERSION, "day")
     present = mirror.join(keys, on="key", how="left_semi")
     return judge_statements(newest, present, merge.run).persist()
@@ -179,23 +188,22 @@ def _purge_horizon(merge: Merge, plan: _Planned) -> datetime | None:
 
 def _measure(merge: Merge, plans: Iterable[_Planned]) -> None:
     """Count all mirrors' changes in one Spark job."""
-    counted = None
-    for plan in plans:
-        if plan.changes is not None:
-            changes = plan.changes
-            for name in ("applies", "statements", "problem"):
-                if name not in changes.columns:
-                    changes = changes.withColumn(name, F.lit(None))
-            applies = F.coalesce("applies", F.lit(True)).alias("applies")
-            grouped = changes.groupBy(F.lit(plan.source.id).alias("source"), "origin", "old_day", "day", applies).agg(
-                F.count("*").alias("keys"),
-                F.sum(F.coalesce(F.col("statements").cast("bigint"), F.lit(0))).alias("statements"),
-                F.max(F.col("problem").cast("string")).alias("problem"),
-            )
-            counted = grouped if counted is None else counted.unionByName(grouped)
-    rows = [row.asDict() for row in counted.collect()] if counted is not None else []
+    frames = [_counted(plan.source.id, plan.changes) for plan in plans if plan.changes is not None]
+    rows = [row.asDict() for row in union_all(frames).collect()] if frames else []
     for plan in plans:
         plan.stats = tuple(row for row in rows if row["source"] == plan.source.id)
+
+
+def _counted(source_id: str, changes: DataFrame) -> DataFrame:
+    judged = {"applies": "coalesce(applies, true)", "statements": "coalesce(statements, 0L)", "problem": "problem"}
+    if "applies" not in changes.columns:
+        judged = {"applies": "true", "statements": "0L", "problem": "CAST(NULL AS STRING)"}
+    named = [f"{expression} AS {name}" for name, expression in judged.items()]
+    grouped = changes.selectExpr(f"'{source_id}' AS source", "origin", "old_day", "day", *named)
+    counted = grouped.groupBy("source", "origin", "old_day", "day", "applies")
+    names = ("source", "origin", "old_day", "day", "applies", "`count(1)` AS keys")
+    totals = counted.agg({"*": "count", "statements": "sum", "problem": "max"})
+    return totals.selectExpr(*names, "`sum(statements)` AS statements", "`max(problem)` AS problem")
 
 
 def _require_whole(store: ObjectStore, plan: _Planned) -> None:
@@ -219,7 +227,7 @@ def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
     merge.before_commit(f"mirror:{plan.source.id}")
     if changed and plan.changes is not None:
         days = {_as_day(row[name]) for row in changed for name in ("old_day", "day")}
-        rows = plan.changes.where(F.coalesce("applies", F.lit(True))) if plan.statements is not None else plan.changes
+        rows = plan.changes.where("coalesce(applies, true)") if plan.statements is not None else plan.changes
         commit_mirror(mirror, rows, days, marks, is_empty=plan.is_empty)
     elif floor != plan.marks.floor:
         mirror.commit_marks(marks)

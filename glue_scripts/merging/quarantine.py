@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from glue_scripts.commits.rows import QUARANTINE_COLUMNS, commit_quarantine
 from glue_scripts.merging.context import Merge
 from glue_scripts.merging.derivation import TypedSource
-from glue_scripts.transforms.items import REJECTED
+from glue_scripts.transforms.expressions import union_all
 from glue_scripts.transforms.statements import VERSION
 
 _REASON = (*VERSION, "path", "value", "rule")
@@ -44,36 +43,30 @@ def merge_quarantine(merge: Merge, typed: Mapping[str, TypedSource]) -> Quaranti
 
 def _changes(merge: Merge, typed: Mapping[str, TypedSource]) -> DataFrame:
     """The quarantine's columns, ``is_gone`` and ``kind`` (entered, changed, left)."""
-    new = old = None
-    for source_id, source in typed.items():
-        rejected = _rejected_rows(merge, source_id, source)
-        new = rejected if new is None else new.unionByName(rejected)
-        present = merge.lake.quarantine.read().where(F.col("source") == source_id)
-        present = present.join(source.dirty.select("key"), on="key", how="left_semi").select(*QUARANTINE_COLUMNS)
-        old = present if old is None else old.unionByName(present)
-    if new is None or old is None:
-        raise ValueError("a pipeline has at least one source")
-    n = new.select("source", "key", F.struct(*QUARANTINE_COLUMNS).alias("new"))
-    o = old.select("source", "key", F.struct(*QUARANTINE_COLUMNS).alias("old"))
-    pairs = n.join(o, on=["source", "key"], how="full")
-    differs = F.lit(False)
-    for name in _REASON:
-        differs |= ~F.col(f"new.{name}").eqNullSafe(F.col(f"old.{name}"))
-    kind = F.when(F.col("old").isNull(), "entered").when(F.col("new").isNull(), "left").when(differs, "changed")
-    row = pairs.select(F.coalesce("new", "old").alias("row"), kind.alias("kind"), F.col("new").isNull().alias("is_gone"))
-    return row.where(F.col("kind").isNotNull()).select("row.*", "kind", "is_gone")
+    row = f"struct({', '.join(QUARANTINE_COLUMNS)})"
+    new = union_all(_rejected_rows(merge, source_id, source) for source_id, source in typed.items())
+    dirty = union_all(s.dirty.selectExpr(f"'{source_id}' AS source", "`item:key` AS key") for source_id, s in typed.items())
+    old = merge.lake.quarantine.read().join(dirty, on=["source", "key"], how="left_semi")
+    pairs = new.selectExpr("source", "key", f"{row} AS new").join(
+        old.selectExpr("source", "key", f"{row} AS old"), on=["source", "key"], how="full"
+    )
+    differs = " OR ".join(f"NOT new.{name} <=> old.{name}" for name in _REASON)
+    kind = f"CASE WHEN old IS NULL THEN 'entered' WHEN new IS NULL THEN 'left' WHEN {differs} THEN 'changed' END"
+    changed = pairs.selectExpr("coalesce(new, old) AS row", f"{kind} AS kind", "new IS NULL AS is_gone")
+    return changed.where("kind IS NOT NULL").selectExpr("row.*", "kind", "is_gone")
 
 
 def _rejected_rows(merge: Merge, source_id: str, source: TypedSource) -> DataFrame:
-    reason = [F.col(f"{REJECTED}.{name}").alias(name) for name in ("path", "value", "rule")]
-    batch = F.lit(merge.manifest.batch_id).alias("batch_id")
-    run = F.lit(merge.run).cast("bigint").alias("run")
-    dirty = source.rejected.where("is_dirty")
-    return dirty.select(F.lit(source_id).alias("source"), "key", *VERSION, *reason, batch, run)
+    return source.rejected.where("`item:is_dirty`").selectExpr(
+        f"'{source_id}' AS source",
+        *(f"`item:{name}` AS {name}" for name in ("key", *VERSION)),
+        *("path", "value", "rule"),
+        f"'{merge.manifest.batch_id}' AS batch_id",
+        f"CAST({merge.run} AS BIGINT) AS run",
+    )
 
 
 def _reasons(quarantine: DataFrame) -> dict[tuple[str, str], int]:
-    path = F.regexp_replace("path", r"\[[0-9]+\]", "[]")
-    reason = F.concat(path, F.lit(": "), F.col("rule")).alias("reason")
-    rows = quarantine.groupBy("source", reason).count().collect()
+    reason = "regexp_replace(path, '[\\\\[][0-9]+[\\\\]]', '[]') || ': ' || rule AS reason"
+    rows = quarantine.selectExpr("source", reason).groupBy("source", "reason").count().collect()
     return {(row["source"], row["reason"]): row["count"] for row in rows}

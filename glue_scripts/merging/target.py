@@ -14,7 +14,8 @@ from glue_scripts.merging.context import Merge
 from glue_scripts.merging.derivation import TypedSource, build_lookup_index
 from glue_scripts.merging.mirrors import MirrorOutcome
 from glue_scripts.transforms.columns import NULLED
-from glue_scripts.transforms.lookups import item_match_columns, with_lookup_key
+from glue_scripts.transforms.expressions import literal, quoted, union_all
+from glue_scripts.transforms.lookups import REPEATED, item_match_columns, with_lookup_key
 from glue_scripts.transforms.target_rows import (
     DELETE,
     INSERT,
@@ -31,6 +32,8 @@ from glue_scripts.transforms.target_rows import (
 )
 from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_DAYS, SUMMARY_DERIVED_THROUGH, SUMMARY_RUN
 from include.dynamo_lake.reports import RowCounts
+
+_LOOKED_UP_ITEMS = "items:looked up"
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _changes(
     main = typed[pipeline.main.id]
     new = build_rows(pipeline, main.accepted, index)
     if is_empty:
-        return inserts(pipeline, new)
+        return inserts(new)
     target = merge.lake.target.read()
     if merge.is_rebuild:
         return row_changes(pipeline, new, target).persist()
@@ -107,7 +110,8 @@ def _changes(
     changes = row_changes(pipeline, new, old)
     lookup = pipeline.lookup_source
     if lookup is not None and index is not None and typed[lookup.id].counts["dirty"]:
-        changed = with_lookup_key(pipeline, typed[lookup.id].dirty).select(*item_match_columns(pipeline)).na.drop()
+        names = [f"{quoted(f'match:{name}')} AS {quoted(name)}" for name in item_match_columns(pipeline)]
+        changed = with_lookup_key(pipeline, typed[lookup.id].dirty).selectExpr(*names).na.drop()
         changes = changes.unionByName(lookup_changes(pipeline, target, changed, index, replaced))
     return changes.persist()
 
@@ -129,47 +133,41 @@ def _measure(
     """Count everything that the report needs in one Spark job."""
     frames = [frame for source in typed.values() for frame in _nulled_counts(source)]
     if index is not None:
-        frames.append(_named(index, "repeated", F.sum("repeated")))
+        frames.append(_named(index, REPEATED, f"sum({quoted(REPEATED)})"))
     if changes is not None:
-        items = F.count_distinct(*(F.when(F.col(OPERATION) == LOOK_UP, F.col(n)) for n in key_columns(merge.lake.pipeline)))
-        frames.append(_named(changes, "looked_up_items", items))
-        day = F.col(merge.lake.pipeline.target.partition).cast("date")
-        by_day = changes.groupBy(F.col(OPERATION).alias("name"), day.alias("day"), F.col(OLD_DAY)).count()
-        frames.append(by_day.select("name", "count", "day", OLD_DAY))
+        key = ", ".join(map(quoted, key_columns(merge.lake.pipeline)))
+        looked_up = f"count(DISTINCT {key}) FILTER (WHERE {quoted(OPERATION)} = '{LOOK_UP}')"
+        frames.append(_named(changes, _LOOKED_UP_ITEMS, looked_up))
+        day = f"CAST({quoted(merge.lake.pipeline.target.partition)} AS DATE) AS day"
+        by_day = changes.selectExpr(f"{quoted(OPERATION)} AS name", day, f"{quoted(OLD_DAY)} AS old_day")
+        frames.append(by_day.groupBy("name", "day", "old_day").count().select("name", "count", "day", "old_day"))
     measured = _Measured()
-    for row in _union(frames).collect() if frames else []:
-        _take(measured, row["name"], int(row["count"] or 0), {row["day"], row[OLD_DAY]})
+    for row in union_all(frames).collect() if frames else []:
+        _take(measured, row["name"], int(row["count"] or 0), {row["day"], row["old_day"]})
     return measured
 
 
 def _take(measured: _Measured, name: str, count: int, days: set[date | None]) -> None:
-    if name in {"repeated", "looked_up_items"}:
-        setattr(measured, name, count)
+    if name == REPEATED:
+        measured.repeated = count
+    elif name == _LOOKED_UP_ITEMS:
+        measured.looked_up_items = count
     elif name.startswith(NULLED):
-        if count:
-            measured.nulled[name.removeprefix(NULLED)] = measured.nulled.get(name.removeprefix(NULLED), 0) + count
+        path = name.removeprefix(NULLED)
+        measured.nulled |= {path: measured.nulled.get(path, 0) + count} if count else {}
     else:
         measured.operations[name] = measured.operations.get(name, 0) + count
         measured.days |= {day for day in days if day is not None}
 
 
 def _nulled_counts(source: TypedSource) -> list[DataFrame]:
-    accepted = source.accepted.where("is_dirty") if source.nulled else source.rows
-    return [_named(accepted, name, F.count_if(F.col(f"`{name}`"))) for name in source.nulled]
+    accepted = source.accepted.where("`item:is_dirty`") if source.nulled else source.rows
+    return [_named(accepted, name, f"count_if({quoted(name)})") for name in source.nulled]
 
 
-def _named(frame: DataFrame, name: str, count) -> DataFrame:  # type: ignore[no-untyped-def]
-    no_day = F.lit(None).cast("date")
-    return frame.agg(count.cast("bigint").alias("count")).select(
-        F.lit(name).alias("name"), "count", no_day.alias("day"), no_day.alias(OLD_DAY)
-    )
-
-
-def _union(frames: list[DataFrame]) -> DataFrame:
-    union = frames[0]
-    for frame in frames[1:]:
-        union = union.unionByName(frame)
-    return union
+def _named(frame: DataFrame, name: str, count: str) -> DataFrame:
+    no_day = "CAST(NULL AS DATE)"
+    return frame.selectExpr(f"{literal(name)} AS name", f"{count} AS count", f"{no_day} AS day", f"{no_day} AS old_day")
 
 
 def _outcome(measured: _Measured) -> TargetOutcome:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
+from glue_scripts.transforms.expressions import evaluated_once, literal, quoted, with_columns
 from glue_scripts.transforms.numbers import exact_decimal
 from glue_scripts.transforms.raw_values import has_tag, is_null, shown, tagged_text
 from glue_scripts.transforms.timestamps import parse_epoch, parse_timestamp
 from include.dynamo_lake.declaration.model import ON_ERROR_NULL, Column
 from include.dynamo_lake.typing_rules import RULE_REQUIRED
 
-REJECTION = "rank INT, path STRING, value STRING, rule STRING"
+REJECTION = "STRUCT<rank: INT, path: STRING, value: STRING, rule: STRING>"
 NULLED = "nulled:"
 
 
@@ -23,51 +22,54 @@ def spark_type(column: Column) -> str:
     return "timestamp_ntz" if column.type == "timestamp" else column.type
 
 
-def type_columns(frame: DataFrame, columns: Sequence[Column], raws: Mapping[str, SparkColumn]) -> DataFrame:
-    """Add each column typed (by its name), ``bad:<name>`` where its raw value is refused, and ``raw:<name>``.
+def type_columns(frame: DataFrame, columns: Sequence[Column], raws: Mapping[str, str]) -> DataFrame:
+    """Add each column typed (by its name), ``bad:<name>`` where its raw value is refused, ``raw:<name>`` and
+    ``text:<name>``.
 
-    ``raws``: the raw value by column name. In layers, so that no expression is computed twice.
+    ``raws``: the raw value by column name, as SQL text.
     """
-    frame = frame.withColumns({f"raw:{column.name}": raws[column.name] for column in columns})
-    texts = {f"text:{column.name}": tagged_text(_raw(column), column.accept) for column in columns}
-    frame = frame.withColumns(texts)
-    frame = frame.withColumns({column.name: _parsed(column) for column in columns})
-    frame = frame.withColumns({f"bad:{column.name}": _is_bad(column) for column in columns})
-    return frame.drop(*texts)
+    added = {f"raw:{column.name}": raws[column.name] for column in columns}
+    added |= {f"text:{column.name}": tagged_text(_raw(column), column.accept) for column in columns}
+    added |= {column.name: _parsed(column) for column in columns}
+    added |= {f"bad:{column.name}": _is_bad(column) for column in columns}
+    return with_columns(frame, added)
 
 
-def first_rejection(columns: Sequence[Column], rank: SparkColumn, prefix: SparkColumn) -> SparkColumn:
+def first_rejection(columns: Sequence[Column], rank: str, prefix: str) -> str:
     """The first rejection in declared order, or null; ``prefix`` stands before the attribute in its path."""
-    reasons: list[tuple[Column, str, SparkColumn]] = []
-    for column in columns:
-        if column.on_error != ON_ERROR_NULL:
-            reasons.append((column, column.type, F.col(f"`bad:{column.name}`")))
-        if column.required:
-            reasons.append((column, RULE_REQUIRED, F.col(f"`{column.name}`").isNull()))
-    none = F.lit(None)
-    number = F.coalesce(*(F.when(is_so, index) for index, (_, _, is_so) in enumerate(reasons)), none.cast("int"))
+    reasons = [reason for column in columns for reason in _reasons(column)]
     if not reasons:
-        return none.cast(f"STRUCT<{REJECTION}>")
-    paths = F.array(*(F.lit(column.attribute.name if column.attribute else "") for column, _, _ in reasons))
-    rules = F.array(*(F.lit(rule) for _, rule, _ in reasons))
-    values = F.array(*(_raw(column) for column, _, _ in reasons))
-    path = F.concat(prefix, F.get(paths, number))
-    value = shown(F.get(values, number))
-    found = F.struct(rank.alias("rank"), path.alias("path"), value.alias("value"), F.get(rules, number).alias("rule"))
-    return F.when(number.isNotNull(), found)
+        return f"CAST(NULL AS {REJECTION})"
+    number = "CASE " + " ".join(f"WHEN {is_so} THEN {index}" for index, (_, _, is_so) in enumerate(reasons)) + " END"
+    is_any = " OR ".join(is_so for _, _, is_so in reasons)
+    names = ", ".join(literal(column.attribute.name if column.attribute else "") for column, _, _ in reasons)
+    rules = ", ".join(literal(rule) for _, rule, _ in reasons)
+    values = ", ".join(_raw(column) for column, _, _ in reasons)
+    value = shown(f"array({values})[n]")
+    found = (
+        f"named_struct('rank', {rank}, 'path', {prefix} || array({names})[n], "
+        f"'value', {value}, 'rule', array({rules})[n])"
+    )
+    return f"CASE WHEN {is_any} THEN {evaluated_once(number, 'n', found)} END"
 
 
-def nulled_flags(columns: Sequence[Column]) -> dict[str, SparkColumn]:
+def nulled_flags(columns: Sequence[Column]) -> dict[str, str]:
     """For each column with ``on_error = "null"``: whether its value was made null, by ``nulled:<path>``."""
     return {
-        f"{NULLED}{column.attribute.path}": F.col(f"`bad:{column.name}`")
+        f"{NULLED}{column.attribute.path}": quoted(f"bad:{column.name}")
         for column in columns
         if column.on_error == ON_ERROR_NULL and column.attribute
     }
 
 
-def _parsed(column: Column) -> SparkColumn:
-    text = F.col(f"`text:{column.name}`")
+def _reasons(column: Column) -> list[tuple[Column, str, str]]:
+    refused = [(column, column.type, quoted(f"bad:{column.name}"))] if column.on_error != ON_ERROR_NULL else []
+    missing = [(column, RULE_REQUIRED, f"{quoted(column.name)} IS NULL")] if column.required else []
+    return refused + missing
+
+
+def _parsed(column: Column) -> str:
+    text = quoted(f"text:{column.name}")
     if column.decimal:
         return exact_decimal(text, *column.decimal)
     if column.type != "timestamp":
@@ -76,15 +78,15 @@ def _parsed(column: Column) -> SparkColumn:
         return parse_epoch(text)
     if "N" not in column.accept:
         return parse_timestamp(text)
-    return F.when(has_tag(_raw(column), "N"), parse_epoch(text)).otherwise(parse_timestamp(text))
+    return f"CASE WHEN {has_tag(_raw(column), 'N')} THEN {parse_epoch(text)} ELSE {parse_timestamp(text)} END"
 
 
-def _is_bad(column: Column) -> SparkColumn:
-    bad = ~is_null(_raw(column)) & F.col(f"`{column.name}`").isNull()
+def _is_bad(column: Column) -> str:
+    bad = f"NOT {is_null(_raw(column))} AND {quoted(column.name)} IS NULL"
     if column.type == "timestamp" and "S" in column.accept:
-        bad &= _raw(column) != '{"S":""}'
-    return bad
+        bad += f" AND {_raw(column)} <> " + literal('{"S":""}')
+    return f"({bad})"
 
 
-def _raw(column: Column) -> SparkColumn:
-    return F.col(f"`raw:{column.name}`")
+def _raw(column: Column) -> str:
+    return quoted(f"raw:{column.name}")

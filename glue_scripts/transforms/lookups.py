@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from glue_scripts.transforms.columns import spark_type, type_columns
+from glue_scripts.transforms.expressions import quoted
 from glue_scripts.transforms.items import POSITION
 from include.dynamo_lake.declaration.model import Column, Pipeline
 from include.dynamo_lake.typing_rules import lookup_columns
+
+REPEATED = "lookup:repeated"
 
 
 def looked_up_columns(pipeline: Pipeline) -> list[Column]:
@@ -29,37 +31,39 @@ def item_match_columns(pipeline: Pipeline) -> list[str]:
 def build_index(pipeline: Pipeline, entries: DataFrame) -> DataFrame:
     """The looked-up values by match; of entries with one match the last in the list counts.
 
-    ``entries``: typed lookup rows without rejections, ``is_dirty`` among their columns. Result: the match columns
-    under their target names, the looked-up columns, and ``repeated`` (a dirty item's entries beyond the first).
+    ``entries``: typed lookup rows without rejections, ``item:is_dirty`` among their columns. Result: the match columns
+    and the looked-up ones, under their target names, and ``lookup:repeated`` (a dirty item's entries beyond the first).
     """
     names = match_columns(pipeline)
-    values = [column.name for column in looked_up_columns(pipeline)]
-    matches = [F.col(f"`match:{name}`").alias(name) for name in names]
-    rows = entries.where(F.col(POSITION).isNotNull())
-    rows = rows.select(*matches, F.struct(POSITION, *values).alias("found"), "is_dirty")
-    last = F.max_by("found", f"found.{POSITION}").alias("found")
-    repeated = F.greatest(F.count_if("is_dirty") - 1, F.lit(0)).alias("repeated")
-    grouped = rows.groupBy(*names).agg(last, repeated)
-    return grouped.select(*names, *(F.col(f"found.{name}").alias(name) for name in values), "repeated")
+    values = [quoted(column.name) for column in looked_up_columns(pipeline)]
+    matches = [f"{quoted(f'match:{name}')} AS {quoted(name)}" for name in names]
+    found = f"struct({', '.join([quoted(POSITION), *values])}) AS `lookup:found`"
+    rows = entries.where(f"{quoted(POSITION)} IS NOT NULL").selectExpr(*matches, found, "`item:is_dirty`")
+    by_match = rows.groupBy(*names).agg({"lookup:found": "max", "*": "count", "item:is_dirty": "max"})
+    return by_match.selectExpr(
+        *map(quoted, names),
+        *(f"`max(lookup:found)`.{value} AS {value}" for value in values),
+        f"if(`max(item:is_dirty)`, `count(1)` - 1, 0) AS {quoted(REPEATED)}",
+    )
 
 
 def join_lookup(pipeline: Pipeline, rows: DataFrame, index: DataFrame | None) -> DataFrame:
     """Add the looked-up columns, null where there is no match. The index has one row per match: no fan-out."""
-    columns = looked_up_columns(pipeline)
     if index is None:
-        return rows.withColumns({column.name: F.lit(None).cast(spark_type(column)) for column in columns})
-    return rows.join(index.drop("repeated"), on=match_columns(pipeline), how="left")
+        nothing = [f"CAST(NULL AS {spark_type(c)}) AS {quoted(c.name)}" for c in looked_up_columns(pipeline)]
+        return rows.selectExpr("*", *nothing)
+    return rows.join(index.drop(REPEATED), on=match_columns(pipeline), how="left")
 
 
 def with_lookup_key(pipeline: Pipeline, mirror: DataFrame) -> DataFrame:
-    """Add the lookup item's key as the target's columns hold it (null where they cannot)."""
-    if pipeline.lookup is None or pipeline.lookup_source is None:
+    """Add the lookup item's key as ``match:<target column>``, as the target holds it (null where it cannot).
+
+    ``mirror``: ``item:key`` and any other columns named ``item:…``.
+    """
+    if pipeline.lookup_source is None:
         return mirror
     by_attribute = {c.attribute.name: c for c in lookup_columns(pipeline) if c.attribute and not c.attribute.list}
-    targets = {match.lookup.name: match.target for match in pipeline.lookup.item_matches}
-    key = [attribute.name for attribute in pipeline.lookup_source.key]
-    parts = F.from_json("key", "ARRAY<STRING>")
-    columns = [by_attribute[name] for name in key]
-    typed = type_columns(mirror, columns, {column.name: parts[index] for index, column in enumerate(columns)})
-    named = [F.col(f"`{by_attribute[name].name}`").alias(targets[name]) for name in key]
-    return typed.select(*mirror.columns, *named)
+    columns = [by_attribute[attribute.name] for attribute in pipeline.lookup_source.key]
+    raws = {column.name: f"from_json(`item:key`, 'ARRAY<STRING>')[{index}]" for index, column in enumerate(columns)}
+    typed = type_columns(mirror, columns, raws)
+    return typed.selectExpr(*map(quoted, [*mirror.columns, *(column.name for column in columns)]))

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
-from glue_scripts.transforms.raw_values import evaluated_once
+from glue_scripts.transforms.expressions import evaluated_once, literal
 from include.dynamo_lake.typing_rules import NUMBER
 
 
-def exact_decimal(text: Column, precision: int, scale: int) -> Column:
+def exact_decimal(text: str, precision: int, scale: int) -> str:
     """The number in ``text`` as decimal(precision, scale); null where it is no number or does not fit exactly."""
-    integer_digits = precision - scale
-    plain = rf"^[+-]?[0-9]{{1,{max(integer_digits, 1)}}}" + (rf"([.][0-9]{{1,{scale}}})?" if scale else "") + "(?!.)"
-    is_plain = F.rlike(text, F.lit(f"(?s){plain}")) if integer_digits else F.lit(False)
-    as_decimal = text.try_cast(f"decimal({precision},{scale})")
-    odd = evaluated_once(text, lambda literal: _odd_literal(literal, precision, scale))
-    return F.when(is_plain, as_decimal).when(text.isNotNull(), odd)
+    whole = precision - scale
+    fraction = rf"([.][0-9]{{1,{scale}}})?" if scale else ""
+    usual = rf"(?s)^[+-]?[0-9]{{1,{whole}}}{fraction}(?!.)" if whole else "(?!)"
+    odd = evaluated_once(text, "number", _odd_literal("number", precision, scale))
+    cast = f"try_cast({text} AS DECIMAL({precision},{scale}))"
+    return f"CASE WHEN rlike({text}, {literal(usual)}) THEN {cast} WHEN {text} IS NOT NULL THEN {odd} END"
 
 
-def _odd_literal(text: Column, precision: int, scale: int) -> Column:
-    return F.when(F.rlike(text, F.lit(NUMBER)), _by_digits(text, precision, scale))
-
-
-def _by_digits(text: Column, precision: int, scale: int) -> Column:
-    """Any other literal: take its significant digits and exponent apart, and put them together again if they fit."""
-    sign, integer, fraction, exponent = (F.regexp_extract(text, NUMBER, group) for group in (1, 2, 3, 4))
-    written = F.concat(integer, fraction)
-    digits = F.regexp_replace(written, "0+$", "")
-    significant = F.regexp_replace(digits, "^0+", "")
-    power = F.when(exponent == "", F.lit("0")).otherwise(exponent).try_cast("int")
-    lowest = power - F.length(fraction) + F.length(written) - F.length(digits)
-    fits = (lowest >= -scale) & (F.length(significant) + lowest <= precision - scale)
-    minus = F.when(sign == "-", F.lit("-")).otherwise(F.lit(""))
-    literal = F.concat(minus, significant, F.lit("E"), lowest.cast("string"))
-    kind = f"decimal({precision},{scale})"
-    return F.when(significant == "", F.lit(0).cast(kind)).when(fits, literal.try_cast(kind))
+def _odd_literal(text: str, precision: int, scale: int) -> str:
+    """Any other literal: take its digits and exponent apart, and put them together again if they fit."""
+    sign, integer, fraction, exponent = (f"regexp_extract({text}, {literal(NUMBER)}, {n})" for n in (1, 2, 3, 4))
+    parts = (
+        f"named_struct('minus', if({sign} = '-', '-', ''), 'written', {integer} || {fraction}, "
+        f"'power', try_cast(if({exponent} = '', '0', {exponent}) AS INT) - length({fraction}))"
+    )
+    digits = "regexp_replace(part.written, '0+$', '')"
+    stripped = (
+        f"named_struct('minus', part.minus, 'digits', regexp_replace({digits}, '^0+', ''), "
+        f"'lowest', part.power + length(part.written) - length({digits}))"
+    )
+    kind = f"DECIMAL({precision},{scale})"
+    fits = f"value.lowest >= {-scale} AND length(value.digits) + value.lowest <= {precision - scale}"
+    number = f"try_cast(value.minus || value.digits || 'E' || CAST(value.lowest AS STRING) AS {kind})"
+    result = f"CASE WHEN value.digits = '' THEN CAST(0 AS {kind}) WHEN {fits} THEN {number} END"
+    put_together = evaluated_once(evaluated_once(parts, "part", stripped), "value", result)
+    return f"CASE WHEN rlike({text}, {literal(NUMBER)}) THEN {put_together} END"

@@ -1,64 +1,61 @@
 """Raw DynamoDB values as Spark's ``from_json`` writes them into string columns: ``{"S":"u1"}``, no spaces.
 
 A raw value is null where the attribute is absent or JSON ``null``. The usual form is told by one regular expression;
-what is odd is evaluated apart (see ``evaluated_once``), so that the generated code stays small and quick.
+what is odd is evaluated apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
+from glue_scripts.transforms.expressions import evaluated_once, literal
 from include.dynamo_lake.typing_rules import SHOWN_CHARACTERS
 
 NULL_TEXT = '{"NULL":true}'
 
 
-def evaluated_once(value: Column, function: Callable[[Column], Column]) -> Column:
-    """``function(value)`` with ``value`` bound to a variable: it may be named often, but is computed once.
-
-    Spark interprets it instead of generating code: for paths that are seldom taken.
-    """
-    return F.transform(F.array(value), function)[0]
-
-
-def is_null(raw: Column) -> Column:
+def is_null(raw: str) -> str:
     """Whether a raw value says that there is none."""
-    return raw.isNull() | (raw == NULL_TEXT)
+    return f"({raw} IS NULL OR {raw} = {literal(NULL_TEXT)})"
 
 
-def has_tag(raw: Column, tag: str) -> Column:
+def has_tag(raw: str, tag: str) -> str:
     """Whether a raw value's first tag is this one."""
-    return F.startswith(raw, F.lit(f'{{"{tag}":'))
+    opening = literal(f'{{"{tag}":')
+    return f"startswith({raw}, {opening})"
 
 
-def tagged_text(raw: Column, tags: Sequence[str]) -> Column:
+def tagged_text(raw: str, tags: Sequence[str]) -> str:
     """The text of a raw value that has one of these tags (S, N) alone and a JSON string in it; else null."""
-    usual = rf'(?s)^[{{]"(?:{"|".join(tags)})":"[^"\\]*"[}}](?!.)'
-    body = F.substr(raw, F.lit(len('{"S":"') + 1), F.length(raw) - len('{"S":""}'))
-    return F.when(F.rlike(raw, F.lit(usual)), body).when(
-        F.contains(raw, F.lit("\\")), evaluated_once(raw, lambda odd: _escaped_text(odd, tags))
-    )
+    any_tag = "|".join(tags)
+    usual = literal(rf'(?s)^[{{]"(?:{any_tag})":"[^"\\]*"[}}](?!.)')
+    backslash = literal("\\")
+    odd = evaluated_once(raw, "raw", _escaped_text("raw", tags))
+    prefix, around = len('{"S":"'), len('{"S":""}')
+    body = f"substr({raw}, {prefix + 1}, length({raw}) - {around})"
+    return f"CASE WHEN rlike({raw}, {usual}) THEN {body} WHEN contains({raw}, {backslash}) THEN {odd} END"
 
 
-def canonical(raw: Column) -> Column:
+def canonical(raw: str) -> str:
     """A raw value of string members in the domain's canonical form: Spark's parser writes characters beyond U+FFFF as
     two escapes, its writer as they are. Members of other kinds are left as the parser wrote them.
     """
-    is_odd = F.contains(raw, F.lit("\\uD")) & F.rlike(raw, F.lit('^[{]"[A-Z]+":"'))
-    return F.when(is_odd, F.to_json(F.from_json(raw, "MAP<STRING,STRING>"))).otherwise(raw)
+    escape, strings = literal("\\uD"), literal('^[{]"[A-Z]+":"')
+    is_odd = f"contains({raw}, {escape}) AND rlike({raw}, {strings})"
+    return f"CASE WHEN {is_odd} THEN to_json(from_json({raw}, 'MAP<STRING,STRING>')) ELSE {raw} END"
 
 
-def shown(raw: Column) -> Column:
+def shown(raw: str) -> str:
     """A rejected value as quarantine keeps it."""
-    return F.left(canonical(raw), F.lit(SHOWN_CHARACTERS))
+    return f"left({canonical(raw)}, {SHOWN_CHARACTERS})"
 
 
-def _escaped_text(raw: Column, tags: Sequence[str]) -> Column:
+def _escaped_text(raw: str, tags: Sequence[str]) -> str:
     """The same for a value with escapes in it: taken apart by a parser, once it is sure to have one member."""
-    plain = F.replace(F.replace(raw, F.lit("\\\\"), F.lit("")), F.lit('\\"'), F.lit(""))
-    is_single = F.rlike(plain, F.lit(rf'(?s)^[{{]"(?:{"|".join(tags)})":"[^"]*"[}}](?!.)'))
-    texts = F.from_json(raw, ", ".join(f"`{tag}` STRING" for tag in tags))
-    return F.when(is_single, F.coalesce(*(texts[tag] for tag in tags)))
+    any_tag = "|".join(tags)
+    backslash, quote = literal("\\\\"), literal('\\"')
+    single = literal(rf'(?s)^[{{]"(?:{any_tag})":"[^"]*"[}}](?!.)')
+    is_single = f"rlike(replace(replace({raw}, {backslash}, ''), {quote}, ''), {single})"
+    schema = literal(", ".join(f"`{tag}` STRING" for tag in tags))
+    texts = ", ".join(f"from_json({raw}, {schema}).{tag}" for tag in tags)
+    return f"CASE WHEN {is_single} THEN coalesce({texts}) END"

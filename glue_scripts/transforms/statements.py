@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
+from glue_scripts.transforms.expressions import literal, quoted, with_columns
 from glue_scripts.transforms.raw_values import canonical, tagged_text
 from include.dynamo_lake.declaration.model import KeyAttribute
 from include.dynamo_lake.versions import SEQUENCE_DIGITS
@@ -33,24 +33,36 @@ class LineFormat:
     at: datetime | None
 
 
+def instant(at: datetime) -> str:
+    """A UTC instant as the lake's zone-less timestamp."""
+    return f"TIMESTAMP_NTZ'{at:%Y-%m-%d %H:%M:%S}'"
+
+
 def read_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
     """Read gzip JSON lines with an explicit schema. Each member is kept exactly as it is written in the file."""
     lines = spark.read.schema(LINE_SCHEMA).options(**LINE_OPTIONS).json(paths)
-    return lines.withColumn("file", F.col("_metadata.file_path"))
+    return lines.selectExpr("*", "_metadata.file_path AS file")
 
 
 def build_statements(lines: DataFrame, key: tuple[KeyAttribute, ...], line_format: LineFormat) -> DataFrame:
     """Lines to ``file``, ``key``, ``image`` (null: deletion), the three parts of the version, and ``problem``
     (null, or what is wrong with the line).
     """
-    image = F.col("Item") if line_format.is_full else F.col("NewImage")
-    attributes = F.col("Item") if line_format.is_full else F.col("Keys")
-    fields = ", ".join(f"`{attribute.name}` STRING" for attribute in key)
-    frame = lines.withColumn("keys", F.from_json(attributes, fields)).withColumns(_versions(line_format))
-    parts = [_key_part(F.col("keys")[attribute.name], attribute) for attribute in key]
-    text = F.concat(F.lit("["), F.concat_ws(",", *parts), F.lit("]"))
-    frame = frame.withColumn("key", F.when(_all_present(parts), text))
-    return frame.select("file", "key", image.alias("image"), *VERSION, _problem(image, line_format).alias("problem"))
+    fields = literal(", ".join(f"{quoted(attribute.name)} STRING" for attribute in key))
+    attributes = "Item" if line_format.is_full else "Keys"
+    parts = [f"keys_read.{quoted(attribute.name)}" for attribute in key]
+    is_whole = " AND ".join(
+        f"({tagged_text(part, [attribute.type])}) IS NOT NULL" for part, attribute in zip(parts, key, strict=True)
+    )
+    text = " || ',' || ".join(f"({canonical(part)})" for part in parts)
+    added = {
+        "keys_read": f"from_json({attributes}, {fields})",
+        "key": f"CASE WHEN {is_whole} THEN '[' || {text} || ']' END",
+        "image": "Item" if line_format.is_full else "NewImage",
+        **_versions(line_format),
+    }
+    frame = with_columns(with_columns(lines, added), {"problem": _problem(line_format)})
+    return frame.select("file", "key", "image", *VERSION, "problem")
 
 
 def reduce_statements(statements: DataFrame, floor: datetime | None) -> DataFrame:
@@ -60,55 +72,42 @@ def reduce_statements(statements: DataFrame, floor: datetime | None) -> DataFram
     ``statements`` (how many there were, old ones too) and ``problem`` (one of a key's problems; lines without a key
     share a row).
     """
-    said = F.struct(*VERSION, "image")
-    if floor is not None:
-        said = F.when(F.col("version_at") >= instant(floor), said)
-    grouped = statements.groupBy("key").agg(
-        F.max(said).alias("newest"), F.count("*").alias("statements"), F.max("problem").alias("problem")
+    is_heard = f"version_at >= {instant(floor)}" if floor is not None else "true"
+    said = f"CASE WHEN {is_heard} THEN struct({', '.join(VERSION)}, image) END"
+    return (
+        statements.selectExpr("key", f"{said} AS said", "problem")
+        .groupBy("key")
+        .agg({"said": "max", "*": "count", "problem": "max"})
+        .selectExpr(
+            "key",
+            *(f"`max(said)`.{name} AS {name}" for name in (*VERSION, "image")),
+            "`count(1)` AS statements",
+            "`max(problem)` AS problem",
+        )
     )
-    newest = [F.col(f"newest.{name}").alias(name) for name in (*VERSION, "image")]
-    return grouped.select("key", *newest, "statements", "problem")
 
 
 def count_by_file(statements: DataFrame) -> DataFrame:
     """``file``, ``lines`` and one ``problem``: for naming the file in an error."""
-    return statements.groupBy("file").agg(F.count("*").alias("lines"), F.max("problem").alias("problem"))
+    counted = statements.groupBy("file").agg({"*": "count", "problem": "max"})
+    return counted.selectExpr("file", "`count(1)` AS lines", "`max(problem)` AS problem")
 
 
-def instant(at: datetime) -> Column:
-    """A UTC instant as the lake's zone-less timestamp."""
-    return F.lit(at.strftime("%Y-%m-%d %H:%M:%S")).cast("timestamp_ntz")
-
-
-def _all_present(parts: list[Column]) -> Column:
-    present = F.lit(True)
-    for part in parts:
-        present &= part.isNotNull()
-    return present
-
-
-def _key_part(raw: Column, attribute: KeyAttribute) -> Column:
-    return F.when(tagged_text(raw, [attribute.type]).isNotNull(), canonical(raw))
-
-
-def _versions(line_format: LineFormat) -> dict[str, Column]:
+def _versions(line_format: LineFormat) -> dict[str, str]:
     if line_format.at is not None:
-        return dict(zip(VERSION, (instant(line_format.at), F.lit(0), F.lit("")), strict=True))
-    second = F.from_json("Metadata", "ApproximateCreationSecond STRING")["ApproximateCreationSecond"]
-    bare = F.coalesce(F.get_json_object(second, "$.N"), second)
-    whole = F.when(F.rlike(bare, F.lit("^[0-9]{1,11}(?!.)")), bare).try_cast("bigint")
-    number = F.col("SequenceNumber")
-    sequence = F.when(F.rlike(number, F.lit(f"^[0-9]{{1,{SEQUENCE_DIGITS}}}(?!.)")), number)
-    at = F.timestamp_seconds(whole).cast("timestamp_ntz")
-    return dict(zip(VERSION, (at, F.lit(1), F.lpad(sequence, SEQUENCE_DIGITS, "0")), strict=True))
+        return dict(zip(VERSION, (instant(line_format.at), "0", "''"), strict=True))
+    second = "from_json(Metadata, 'ApproximateCreationSecond STRING').ApproximateCreationSecond"
+    bare = f"coalesce(get_json_object({second}, '$.N'), {second})"
+    whole = f"try_cast(CASE WHEN rlike({bare}, '^[0-9]{{1,11}}(?!.)') THEN {bare} END AS BIGINT)"
+    is_number = f"rlike(SequenceNumber, '^[0-9]{{1,{SEQUENCE_DIGITS}}}(?!.)')"
+    sequence = f"CASE WHEN {is_number} THEN lpad(SequenceNumber, {SEQUENCE_DIGITS}, '0') END"
+    return dict(zip(VERSION, (f"CAST(timestamp_seconds({whole}) AS TIMESTAMP_NTZ)", "1", sequence), strict=True))
 
 
-def _problem(image: Column, line_format: LineFormat) -> Column:
-    is_object = F.startswith(image, F.lit("{"))
-    required = F.coalesce(is_object, F.lit(not line_format.is_full))
+def _problem(line_format: LineFormat) -> str:
     return (
-        F.when(F.col("`line:broken`").isNotNull(), F.lit(PROBLEM_JSON))
-        .when(~required, F.lit(PROBLEM_IMAGE))
-        .when(F.col("key").isNull(), F.lit(PROBLEM_KEY))
-        .when(F.col("version_at").isNull() | F.col("version_sequence").isNull(), F.lit(PROBLEM_SEQUENCE))
+        f"CASE WHEN `line:broken` IS NOT NULL THEN {literal(PROBLEM_JSON)} "
+        f"WHEN NOT coalesce(startswith(image, '{{'), {str(not line_format.is_full).lower()}) THEN {literal(PROBLEM_IMAGE)} "
+        f"WHEN key IS NULL THEN {literal(PROBLEM_KEY)} "
+        f"WHEN version_at IS NULL OR version_sequence IS NULL THEN {literal(PROBLEM_SEQUENCE)} END"
     )

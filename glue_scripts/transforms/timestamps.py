@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
+from glue_scripts.transforms.expressions import evaluated_once, literal
 from glue_scripts.transforms.numbers import exact_decimal
-from glue_scripts.transforms.raw_values import evaluated_once
 from include.dynamo_lake.typing_rules import ISO
 
 _USUAL = (
@@ -15,53 +12,49 @@ _USUAL = (
 )
 """What nearly every timestamp looks like: in range, UTC, with seconds. Spark's cast alone reads it right."""
 
-_FIRST = "1970-01-01 00:00:00"
-_BEYOND = "2200-01-01 00:00:00"
+_FIRST = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
+_BEYOND = "TIMESTAMP_NTZ'2200-01-01 00:00:00'"
 _BEYOND_MICROS = 7_258_118_400_000_000
 _MILLISECONDS_FROM = 10**11
 _MICROSECONDS_FROM = 10**14
 
 
-def parse_timestamp(text: Column) -> Column:
+def parse_timestamp(text: str) -> str:
     """An ISO 8601 text or an epoch; null where it is neither, or outside the years 1970 to 2199."""
-    odd = evaluated_once(text, lambda t: F.when(F.rlike(t, F.lit(ISO)), _from_iso(t)).otherwise(_from_epoch(t)))
-    return F.when(F.rlike(text, F.lit(_USUAL)), text.try_cast("timestamp_ntz")).when(text.isNotNull(), odd)
+    either = f"CASE WHEN rlike(time, {literal(ISO)}) THEN {_from_iso('time')} ELSE {_from_epoch('time')} END"
+    odd = evaluated_once(text, "time", either)
+    usual = f"rlike({text}, {literal(_USUAL)})"
+    return f"CASE WHEN {usual} THEN try_cast({text} AS TIMESTAMP_NTZ) WHEN {text} IS NOT NULL THEN {odd} END"
 
 
-def parse_epoch(text: Column) -> Column:
+def parse_epoch(text: str) -> str:
     """An epoch alone: seconds below 10^11, milliseconds below 10^14, else microseconds; never rounded."""
-    return F.when(text.isNotNull(), evaluated_once(text, _from_epoch))
+    return f"CASE WHEN {text} IS NOT NULL THEN {evaluated_once(text, 'epoch', _from_epoch('epoch'))} END"
 
 
-def _from_epoch(text: Column) -> Column:
-    return evaluated_once(exact_decimal(text, 22, 6), _from_seconds)
-
-
-def _from_seconds(value: Column) -> Column:
+def _from_epoch(text: str) -> str:
     scaled = (
-        F.when(value < _MILLISECONDS_FROM, value * F.lit(1_000_000).cast("decimal(7,0)"))
-        .when(value < _MICROSECONDS_FROM, value * F.lit(1_000).cast("decimal(4,0)"))
-        .otherwise(value.cast("decimal(29,6)"))
+        f"CASE WHEN seconds < {_MILLISECONDS_FROM} THEN CAST(seconds * 1000000BD AS DECIMAL(29,6)) "
+        f"WHEN seconds < {_MICROSECONDS_FROM} THEN CAST(seconds * 1000BD AS DECIMAL(29,6)) "
+        "ELSE CAST(seconds AS DECIMAL(29,6)) END"
     )
-    return F.when(value >= 0, evaluated_once(scaled, _from_micros))
+    whole = f"CASE WHEN micros >= 0 AND micros < {_BEYOND_MICROS} AND micros = floor(micros) THEN micros END"
+    micros = evaluated_once(evaluated_once(exact_decimal(text, 22, 6), "seconds", scaled), "micros", whole)
+    return f"CAST(timestamp_micros(CAST({micros} AS BIGINT)) AS TIMESTAMP_NTZ)"
 
 
-def _from_micros(micros: Column) -> Column:
-    whole = F.when((micros < _BEYOND_MICROS) & (micros == F.floor(micros)), micros).cast("bigint")
-    return F.timestamp_micros(whole).cast("timestamp_ntz")
-
-
-def _from_iso(text: Column) -> Column:
+def _from_iso(text: str) -> str:
     """``text`` matches ``ISO``: the date takes ten characters, so a ``-`` behind them is an offset's sign."""
-    date, tail = F.left(text, F.lit(10)), F.substr(text, F.lit(11))
-    sign_at = F.greatest(F.instr(tail, "+"), F.instr(tail, "-"))
-    time = F.when(sign_at > 0, F.left(tail, sign_at - 1)).otherwise(tail)
-    local = F.concat(date, F.translate(time, "t ,Zz", "TT.")).try_cast("timestamp_ntz")
-    digits = F.replace(F.substr(tail, sign_at + 1), F.lit(":"), F.lit(""))
-    hours = F.left(digits, F.lit(2)).try_cast("int")
-    minutes = F.coalesce(F.substr(digits, F.lit(3), F.lit(2)).try_cast("int"), F.lit(0))
-    behind = F.when(F.substr(tail, sign_at, F.lit(1)) == "-", F.lit(1)).otherwise(F.lit(-1))
-    offset = F.make_dt_interval(hours=hours * behind, mins=minutes * behind)
-    instant = F.when(sign_at > 0, local + offset).otherwise(local)
-    first, beyond = F.lit(_FIRST).cast("timestamp_ntz"), F.lit(_BEYOND).cast("timestamp_ntz")
-    return F.when((instant >= first) & (instant < beyond), instant)
+    sign_at = f"greatest(instr(substr({text}, 11), '+'), instr(substr({text}, 11), '-'))"
+    parts = (
+        f"named_struct('local', if({sign_at} > 0, left({text}, 9 + {sign_at}), {text}), "
+        f"'sign', if({sign_at} > 0, substr({text}, 10 + {sign_at}, 1), ''), "
+        f"'digits', replace(substr({text}, 11 + {sign_at}), ':', ''))"
+    )
+    local = "try_cast(left(iso.local, 10) || translate(substr(iso.local, 11), 't ,Zz', 'TT.') AS TIMESTAMP_NTZ)"
+    hours = "try_cast(left(iso.digits, 2) AS INT)"
+    minutes = "coalesce(try_cast(nullif(substr(iso.digits, 3, 2), '') AS INT), 0)"
+    offset = f"make_dt_interval(0, {hours}, {minutes}, 0)"
+    instant = f"CASE iso.sign WHEN '+' THEN {local} - {offset} WHEN '-' THEN {local} + {offset} ELSE {local} END"
+    in_range = f"CASE WHEN instant >= {_FIRST} AND instant < {_BEYOND} THEN instant END"
+    return evaluated_once(evaluated_once(parts, "iso", instant), "instant", in_range)
