@@ -100,7 +100,8 @@ def _build_table_input(
     s3: S3Client, readers: ReadersTable, entry: Mapping[str, Any] | None, record: Published
 ) -> dict[str, Any]:
     metadata = read_metadata(s3, record.metadata_location)
-    kept = {name: entry[name] for name in _KEPT if name in entry} if entry else {}
+    # Glue hands empty members out (a crawler leaves Owner empty) that it does not take back.
+    kept = {name: entry[name] for name in _KEPT if entry.get(name)} if entry else {}
     moved = {"table_type": "ICEBERG", METADATA_LOCATION: record.metadata_location}
     if entry and (previous := entry.get("Parameters", {}).get(METADATA_LOCATION)):
         moved["previous_metadata_location"] = previous
