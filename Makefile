@@ -63,9 +63,12 @@ deploy: setup ## one declared environment to this checkout (ENV=<name of include
 destroy: setup ## take its stacks away, data stays (ENV=; DELETE_DATA=1 CONFIRM=<bucket> PIPELINE= deletes one's data too)
 	@$(AIRFLOW) -m include.deploy.commands destroy --env "$(ENV)" $(if $(DELETE_DATA),--delete-data --confirm "$(CONFIRM)") $(if $(PIPELINE),--pipeline $(PIPELINE))
 
-lint: setup ## ruff, mypy, import-linter
+lint: setup ## ruff, mypy, import-linter; cfn-lint and checkov on the template
+	@$(PYTHON) -m include.laptop.setup.linters
 	@$(AIRFLOW) -m ruff check .
 	@$(AIRFLOW) -m ruff format --check .
 	@$(AIRFLOW) -m mypy include/dynamo_lake include/stream_capture include/deploy include/laptop plugins dags glue_scripts
 	@$(LOCAL_AWS) -m mypy include/local_aws
 	@.local/envs/airflow/bin/lint-imports
+	@.local/envs/infra/bin/cfn-lint include/infra/pipeline.yaml
+	@.local/envs/infra/bin/checkov -f include/infra/pipeline.yaml --framework cloudformation --skip-download --compact --quiet

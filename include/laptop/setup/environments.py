@@ -49,6 +49,14 @@ def install_local_aws(uv: Path, say: Say) -> None:
     run(command, "installing local AWS")
 
 
+def install_linters(uv: Path, requirements: Path, say: Say) -> None:
+    """The template's linters: their pins conflict with Airflow's."""
+    say("cfn-lint and checkov")
+    _make(uv, paths.INFRA_ENV)
+    command = [uv, "pip", "install", "-q", "--python", paths.python_of(paths.INFRA_ENV), "-r", requirements]
+    run(command, "installing cfn-lint and checkov")
+
+
 def _make(uv: Path, environment: Path) -> None:
     if not paths.python_of(environment).exists():
         run([uv, "venv", "-q", "--no-project", "--python", sys.executable, environment], f"making {environment.name}")

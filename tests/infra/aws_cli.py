@@ -1,0 +1,68 @@
+"""Check lines of the AWS CLI against the models that botocore carries: service, operation, every option and JSON value."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.validate import ParamValidator
+
+SESSION = botocore.session.Session()
+# The CLI has options of its own beside the operation's.
+_SERVICES = {"s3api": "s3"}
+OWN_OPTIONS = frozenset({"region", "profile", "output", "query", "no-cli-pager"})
+
+
+def commands_of(script: str) -> list[list[str]]:
+    """The commands of a shell block, continued lines joined."""
+    lines = script.replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def mistakes_of(command: list[str]) -> list[str]:
+    """What AWS's CLI would refuse in ``aws <service> <operation> --option value …`` before it sends anything."""
+    program, service, operation, *rest = command
+    service = _SERVICES.get(service, service)
+    if program != "aws":
+        return [f"{program} is not the AWS CLI"]
+    if service not in SESSION.get_available_services():
+        return [f"there is no service {service}"]
+    model = SESSION.get_service_model(service)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation not in names:
+        return [f"{service} has no operation {operation}"]
+    shape = model.operation_model(names[operation]).input_shape
+    members = {xform_name(name, "-"): name for name in shape.members}
+    given = dict(_options(rest))
+    unknown = sorted(given.keys() - members.keys() - OWN_OPTIONS)
+    missing = sorted(name for name in shape.required_members if xform_name(name, "-") not in given)
+    mistakes = [*(f"unknown option --{name}" for name in unknown), *(f"{name} is missing" for name in missing)]
+    for option in given.keys() & members.keys():
+        mistakes += _value_mistakes(shape.members[members[option]], given[option])
+    return mistakes
+
+
+def _options(words: list[str]) -> Iterator[tuple[str, str]]:
+    pairs = iter(words)
+    for option in pairs:
+        assert option.startswith("--"), option
+        yield option.removeprefix("--"), next(pairs)
+
+
+def _value_mistakes(shape: Any, text: str) -> list[str]:
+    """Type, enumeration and, of a structure, the names of its members."""
+    enum = getattr(shape, "enum", None)
+    if enum and text not in enum:
+        return [f"{text} is none of {', '.join(enum)}"]
+    if shape.type_name not in ("structure", "list", "map"):
+        return []
+    if text[0] in "{[":
+        return [report] if (report := ParamValidator().validate(json.loads(text), shape).generate_report()) else []
+    if shape.type_name == "structure":
+        parts = [part.partition("=")[0] for part in text.split(",")]
+        return [f"{shape.name} has no member {part}" for part in parts if part not in shape.members]
+    return []

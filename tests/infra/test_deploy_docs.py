@@ -1,0 +1,119 @@
+"""docs/deploy.md is true: its commands run, its AWS calls have AWS's shape, its costs are its arithmetic."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from lake_airflow.costs import Usage, estimate_cost, read_prices
+
+from include.local_aws.process import RunningLocalAws, start_local_aws
+from tests.infra.aws_cli import commands_of, mistakes_of
+from tests.infra.policies import statements_of
+from tests.infra.template import PARAMETERS, ROOT, Rendered
+
+TEXT = (ROOT / "docs" / "deploy.md").read_text()
+BLOCKS = [
+    (kind, script)
+    for _, kind, script in re.findall(r"^( *)```(\S[^\n]*)\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL)
+]
+RUN = [script for kind, script in BLOCKS if kind == "bash test"]
+AWS = [command for kind, script in BLOCKS if kind == "bash aws" for command in commands_of(script)]
+HOURS, CRAWLERS, CHECKS, RETENTION_DAYS = 730, 3, 4, 36
+MB = 10**6
+
+
+def test_every_block_says_what_is_done_with_it() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"bash test", "bash aws", "json"}
+    assert len(re.findall(r"^ *```", TEXT, re.MULTILINE)) == 2 * len(BLOCKS)
+
+
+@pytest.mark.parametrize("command", AWS, ids=lambda command: " ".join(command[1:3]))
+def test_a_call_that_only_aws_answers_has_its_shape(command: list[str]) -> None:
+    assert mistakes_of(command) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "mistake"),
+    [
+        ("aws mwaa get-environments", "no operation"),
+        ("aws mwaa get-environment --nam x", "unknown option --nam"),
+        ("aws mwaa get-environment", "Name is missing"),
+        ("aws mwaa invoke-rest-api --name a --path /dags --method FETCH", "none of"),
+        ("aws s3api put-bucket-versioning --bucket b --versioning-configuration State=Enabled", "no member State"),
+    ],
+)
+def test_a_call_of_another_shape_is_found(command: str, mistake: str) -> None:
+    assert mistake in "; ".join(mistakes_of(command.split()))
+
+
+@pytest.fixture(scope="module")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLocalAws]:
+    running = start_local_aws(tmp_path_factory.mktemp("local-aws"))
+    yield running
+    running.stop()
+
+
+def test_the_commands_run_in_their_order_against_local_aws(local_aws: RunningLocalAws) -> None:
+    # The checkout is set up before its tests run: `make test` does that.
+    prepared = 'make() { command make -o setup "$@"; }\n'
+    assert RUN
+    for script in RUN:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", prepared + script],
+            cwd=ROOT,
+            env={**os.environ, **local_aws.environment, "MAKEFLAGS": ""},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, script + done.stdout + done.stderr
+
+
+def _rows() -> dict[str, list[Decimal]]:
+    section = TEXT.split("## What it costs")[1].split("\n## ")[0]
+    cells = [
+        [cell.strip(" *") for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"
+    ]
+    return {row[0]: [Decimal(cell) for cell in row[1:]] for row in cells[2:]}
+
+
+@pytest.mark.parametrize("size", range(3), ids=["small", "medium", "large"])
+def test_the_costs_are_their_arithmetic(size: int) -> None:
+    told = {name: values[size] for name, values in _rows().items()}
+    prices = read_prices()
+    tables, changes = told["tables, GB"], int(told["changes of the main table an hour, MB"])
+    dpu_seconds = float(told["workers of the merge job"] * told["seconds of a merge"])
+    scanned = (int(told[f"scanned by each of {CHECKS} checks, MB"]) * MB,) * CHECKS
+    hour = estimate_cost(Usage((changes * MB, 0), dpu_seconds, 0, scanned), prices)
+    day = estimate_cost(Usage((), 0.0, CRAWLERS, ()), prices)
+    stored = 3 * tables + Decimal(changes) * 24 * RETENTION_DAYS / 1000
+    alarms = len(Rendered(PARAMETERS).of_type("AWS::CloudWatch::Alarm"))
+    wanted = {
+        "exports": HOURS * Decimal(hour["exports"]),
+        "merges": HOURS * Decimal(hour["merge"]),
+        "checks": HOURS * Decimal(hour["queries"]),
+        "crawls": 30 * Decimal(day["crawls"]),
+        "point-in-time recovery": tables * prices["pitr_gb_month"],
+        "S3": stored * prices["s3_gb_month"],
+        "key and alarms": prices["kms_key_month"] + alarms * prices["alarm_month"],
+    }
+    cents = Decimal("0.01")
+    assert {name: told[name] for name in wanted} == {name: value.quantize(cents) for name, value in wanted.items()}
+    assert told["a month"] == sum(told[name] for name in wanted)
+    assert told["bootstrap, once"] == tables * prices["export_full_per_gb"]
+
+
+def test_every_statement_of_every_role_has_its_reason() -> None:
+    rendered = Rendered(PARAMETERS)
+    section = TEXT.split("## What each role may do, and why")[1].split("\n## ")[0]
+    told: dict[str, set[str]] = {}
+    for role, statements in re.findall(r"^\| `(\w+Role)` \| (.+?) \|", section, re.MULTILINE):
+        told.setdefault(role, set()).update(re.findall(r"`(\w+)`", statements))
+    roles = rendered.of_type("AWS::IAM::Role")
+    assert told == {role: {statement["Sid"] for statement in statements_of(rendered, role)} for role in roles}
