@@ -315,7 +315,7 @@ def _many(day: datetime, count: int) -> pa.Table:
 def test_a_hundred_thousand_rows_are_counted_quickly(client: Client, many: str) -> None:
     execution = run_query(client("athena"), f"select count(*), max(created_at) from {many}", workgroup="queries")
     assert read_rows(client("athena"), execution)[1] == ["100000", "2026-10-20 00:00:00.000000"]
-    assert execution["Statistics"]["EngineExecutionTimeInMillis"] < 5000
+    assert execution["Statistics"]["EngineExecutionTimeInMillis"] < 20_000  # 0.5 s on an idle machine
 
 
 def test_a_scan_limit_cancels_the_query(client: Client, many: str) -> None:

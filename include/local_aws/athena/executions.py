@@ -5,15 +5,17 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from include.local_aws.athena.engine import QueryRun
 from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.athena.results import ResultSet
 from include.local_aws.athena.statements import Statement
 from include.local_aws.calls import AwsError, Call, Json
 from include.local_aws.core import LocalAws
+
+if TYPE_CHECKING:
+    from include.local_aws.athena.engine import QueryRun
 
 _SUFFIXES = {True: "csv", False: "txt"}
 

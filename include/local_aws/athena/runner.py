@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,6 @@ import pyarrow as pa
 from include.local_aws import root_clients
 from include.local_aws.athena.catalog import Catalog, authorize, metadata_location
 from include.local_aws.athena.catalog_statements import answer_statement, information_schema
-from include.local_aws.athena.engine import QueryRun
 from include.local_aws.athena.errors import QueryCancelledError, QueryFailedError
 from include.local_aws.athena.executions import Execution
 from include.local_aws.athena.references import Reference, find_references
@@ -66,11 +66,13 @@ async def _query(execution: Execution, aws: LocalAws, folder: Path) -> ResultSet
         raise refuse(execution.statement)
     references = find_references(tree, execution.database)
     sources = {id(reference.node): await _source(reference, execution, aws) for reference in references}
-    execution.run = QueryRun(tree, references, sources, aws.settings, folder)
+    engine = await asyncio.to_thread(import_module, "include.local_aws.athena.engine")  # a second of imports, once
+    execution.run = engine.QueryRun(tree, references, sources, aws.settings, folder)
     try:
-        return await asyncio.to_thread(execution.run.run, execution.cutoff_bytes)
+        result: ResultSet = await asyncio.to_thread(execution.run.run, execution.cutoff_bytes)
     finally:
         execution.bytes_scanned = execution.run.bytes_scanned
+    return result
 
 
 async def _source(reference: Reference, execution: Execution, aws: LocalAws) -> str | pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib import import_module
 
 from botocore.exceptions import ClientError
 
@@ -11,7 +12,6 @@ from include.local_aws.calls import AwsError, Json
 from include.local_aws.core import LocalAws
 from include.local_aws.crawlers.catalog import CrawlCatalog
 from include.local_aws.crawlers.dynamodb_target import crawl_dynamodb
-from include.local_aws.crawlers.iceberg_target import crawl_iceberg
 from include.local_aws.crawlers.runs import Crawl
 from include.local_aws.service_roles import take_role
 
@@ -58,5 +58,6 @@ async def _crawl_targets(crawler: Json, aws: LocalAws) -> list[str]:
     for target in targets.get("DynamoDBTargets") or []:
         done += await crawl_dynamodb(target, prefix, catalog, aws, update=update)
     for target in targets.get("IcebergTargets") or []:
-        done += await crawl_iceberg(target, prefix, catalog, aws, update=update)
+        iceberg = await asyncio.to_thread(import_module, "include.local_aws.crawlers.iceberg_target")  # slow, once
+        done += await iceberg.crawl_iceberg(target, prefix, catalog, aws, update=update)
     return done

@@ -16,9 +16,9 @@ from include.local_aws.glue_jobs.arguments import Arguments, listed, script_argu
 from include.local_aws.glue_jobs.spark_home import prepare_spark_home
 from include.local_aws.service_roles import RoleSession
 
-_HEAP = os.environ.get("LOCAL_AWS_SPARK_HEAP", "2g")
+HEAP = os.environ.get("LOCAL_AWS_SPARK_HEAP", "2g")
 _ICEBERG_CATALOG = "org.apache.iceberg.spark.SparkCatalog"
-_KEPT_FROM_PARENT = ("PATH", "LANG", "LC_ALL", "JAVA_HOME", "LD_LIBRARY_PATH")
+_KEPT_FROM_PARENT = ("PATH", "LANG", "LC_ALL", "JAVA_HOME", "LD_LIBRARY_PATH", "LOCAL_AWS_MAKE_ARCHIVE")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _environment(role: RoleSession, settings: Settings, folder: Path, libraries:
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
         "PYSPARK_PYTHON": str(settings.spark_python),
-        "SPARK_HOME": str(prepare_spark_home(settings.spark_python, settings.jars, _HEAP)),
+        "SPARK_HOME": str(prepare_spark_home(settings.spark_python, settings.jars, HEAP)),
         "SPARK_CONF_DIR": str(folder / "conf"),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
@@ -132,7 +132,7 @@ def _local_settings(declared: Mapping[str, str], settings: Settings, folder: Pat
         "spark.master": "local[2]",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": _HEAP,
+        "spark.driver.memory": HEAP,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(_made(folder / "spill")),

@@ -1,15 +1,14 @@
 """A Spark home of local AWS's own, whose `spark-submit` starts the JVM directly and shares its classes.
 
 Spark's own script starts a JVM that only computes the second JVM's command line, and puts a folder on the class path,
-which rules out class-data sharing. The archive is made when the first job ends and used by all later ones.
+which rules out class-data sharing. `python -m include.local_aws.glue_jobs.class_data` makes the archive, once: jobs start
+without it too, only slower.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import time
 from pathlib import Path
 
 _OPENED = (
@@ -23,15 +22,15 @@ _PATIENT = (
     "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 "
     "-XX:Tier4BackEdgeThreshold=400000"
 )
-_ABANDONED_AFTER_S = 600
 _SCRIPT = """#!/bin/sh
 # Made by local AWS: starts Spark's JVM directly, with shared class data.
 archive="{home}/classes.jsa"
 java="${{JAVA_HOME:+$JAVA_HOME/bin/}}java"
 if [ -f "$archive" ]; then
   exec "$java" -XX:SharedArchiveFile="$archive" {options} -cp "{class_path}" org.apache.spark.deploy.SparkSubmit "$@"
-elif mkdir "{home}/making" 2>/dev/null; then
-  "$java" -XX:ArchiveClassesAtExit="{home}/making/classes.jsa" {options} -cp "{class_path}" org.apache.spark.deploy.SparkSubmit "$@"
+elif [ -n "$LOCAL_AWS_MAKE_ARCHIVE" ] && mkdir "{home}/making" 2>/dev/null; then
+  "$java" -XX:ArchiveClassesAtExit="{home}/making/classes.jsa" {options} \\
+    -cp "{class_path}" org.apache.spark.deploy.SparkSubmit "$@"
   status=$?
   mv "{home}/making/classes.jsa" "$archive" 2>/dev/null
   rm -rf "{home}/making"
@@ -54,18 +53,11 @@ def prepare_spark_home(spark_python: Path, jars: Path, heap: str) -> Path:
         raise FileNotFoundError(f"{missing} not found: run `make setup`")
     class_path = ":".join(str(jar) for jar in [*sorted((pyspark / "jars").glob("*.jar")), *added])
     options = _options(heap)
-    key = hashlib.sha256(f"{class_path} {options} {os.environ.get('JAVA_HOME')}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{_SCRIPT} {class_path} {options} {os.environ.get('JAVA_HOME')}".encode()).hexdigest()[:12]
     home = jars.parent / "spark" / key
     if not (home / "bin" / "spark-submit").exists():
         _make(home, pyspark, class_path, options)
-    _drop_abandoned(home / "making")
     return home
-
-
-def _drop_abandoned(making: Path) -> None:
-    """An archive whose JVM was killed is begun anew."""
-    if making.exists() and time.time() - making.stat().st_mtime > _ABANDONED_AFTER_S:
-        shutil.rmtree(making, ignore_errors=True)
 
 
 def _make(home: Path, pyspark: Path, class_path: str, options: str) -> None:
