@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from glue_scripts.commits.tables import LakeTable
+from glue_scripts.merging.tuning import kept
 from include.dynamo_lake.declaration.model import Pipeline
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.names import QUARANTINE_TABLE, mirror_table
@@ -73,7 +74,7 @@ class Merge:
     """One merge: its number, and the run up to which the target was derived before it.
 
     ``before_commit`` is called with the step's name right before each commit: ``mirror:<source>``, ``quarantine``,
-    ``target``.
+    ``target``. ``is_small``: the batch has few rows.
     """
 
     lake: Lake
@@ -81,7 +82,12 @@ class Merge:
     run: int
     derived_through: int
     progress: Progress
+    is_small: bool
     before_commit: Callable[[str], None] = _no_hook
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        """The frame, computed once, at its first use."""
+        return kept(frame, is_small=self.is_small and not self.has_leftovers and not self.is_rebuild)
 
     @property
     def is_rebuild(self) -> bool:

@@ -88,7 +88,7 @@ def build_lookup_index(merge: Merge, typed: Mapping[str, TypedSource]) -> DataFr
 def _type_main(merge: Merge) -> _Frames:
     pipeline = merge.lake.pipeline
     dirty = _dirty(merge, pipeline.main)
-    rows = type_items(_images(dirty, is_dirty=True), item_columns(pipeline), pipeline.target.list).persist()
+    rows = merge.keep(type_items(_images(dirty, is_dirty=True), item_columns(pipeline), pipeline.target.list))
     return _Frames(dirty.selectExpr("key AS `item:key`"), rows, _rejected(rows))
 
 
@@ -104,7 +104,7 @@ def _type_lookup(merge: Merge, source: Source, main_rows: DataFrame) -> _Frames:
         found = with_lookup_key(pipeline, clean).join(wanted, on=[f"match:{name}" for name in targets], how="left_semi")
         images = images.unionByName(found.select(*map(quoted, images.columns)))
     list_name = pipeline.lookup.list if pipeline.lookup else ""
-    rows = type_items(images, lookup_columns(pipeline), list_name).persist()
+    rows = merge.keep(type_items(images, lookup_columns(pipeline), list_name))
     return _Frames(dirty.selectExpr("key AS `item:key`"), rows, _rejected(rows))
 
 

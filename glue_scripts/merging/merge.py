@@ -14,6 +14,7 @@ from glue_scripts.merging.derivation import TypedSource, type_sources
 from glue_scripts.merging.mirrors import MirrorOutcome, merge_mirrors
 from glue_scripts.merging.quarantine import QuarantineOutcome, merge_quarantine
 from glue_scripts.merging.target import TargetOutcome, merge_target
+from glue_scripts.merging.tuning import is_small_batch, tuned
 from glue_scripts.storage.change_files import FileSize
 from glue_scripts.storage.objects import ObjectStore
 from include.dynamo_lake.coverage import FullExport
@@ -44,11 +45,13 @@ def run_merge(
     with progress.phase("tables"):
         _create_tables(lake)
         before = {name: table.snapshot_id() for name, table in lake.tables.items()}
-        merge = _number(lake, manifest, progress, before_commit)
-    mirrors = merge_mirrors(merge, store, sizes)
+        is_small = is_small_batch(sum(size.bytes for size in sizes.values()))
+        merge = _number(lake, manifest, progress, before_commit, is_small=is_small)
+        table_rows = max(table.row_count() for table in lake.tables.values())
     typed: dict[str, TypedSource] = {}
     quarantine, target = QuarantineOutcome(0, 0, {}), _NOTHING
-    with _released(lake):
+    with tuned(lake.spark, is_small=is_small, table_rows=table_rows), _released(lake):
+        mirrors = merge_mirrors(merge, store, sizes)
         if _is_dirty(merge):
             with progress.phase("type"):
                 typed = type_sources(merge)
@@ -57,8 +60,8 @@ def run_merge(
         if typed:
             with progress.phase("target"):
                 target = merge_target(merge, typed, mirrors, wait_for_crawler)
-    with progress.phase("report"):
-        return _report(merge, mirrors, typed, quarantine, target, sizes, before, started, job_run_id)
+        with progress.phase("report"):
+            return _report(merge, mirrors, typed, quarantine, target, sizes, before, started, job_run_id)
 
 
 def _create_tables(lake: Lake) -> None:
@@ -68,11 +71,13 @@ def _create_tables(lake: Lake) -> None:
     create_target(lake.target, lake.pipeline)
 
 
-def _number(lake: Lake, manifest: BatchManifest, progress: Progress, before_commit: Callable[[str], None]) -> Merge:
+def _number(
+    lake: Lake, manifest: BatchManifest, progress: Progress, before_commit: Callable[[str], None], *, is_small: bool
+) -> Merge:
     """The merge's number counts from every mark, so that rows which a crash left dirty stay above what is derived."""
     derived_through = lake.target.marks().derived_through
     runs = [lake.mirror(source.id).marks().run for source in lake.pipeline.sources]
-    return Merge(lake, manifest, 1 + max(derived_through, *runs), derived_through, progress, before_commit)
+    return Merge(lake, manifest, 1 + max(derived_through, *runs), derived_through, progress, is_small, before_commit)
 
 
 def _is_dirty(merge: Merge) -> bool:

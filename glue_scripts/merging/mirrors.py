@@ -38,7 +38,6 @@ from include.dynamo_lake.declaration.model import Source
 from include.dynamo_lake.errors import ChangeFileError
 from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_RUN
 
-_BROADCAST_BYTES = 32 << 20
 _PURGE_EVERY = timedelta(days=1)
 
 
@@ -139,7 +138,7 @@ def _changes(merge: Merge, plan: _Planned) -> DataFrame | None:
     everything = parts[0]
     for part in parts[1:]:
         everything = everything.unionByName(part, allowMissingColumns=True)
-    return everything.persist()
+    return merge.keep(everything)
 
 
 def _other_changes(merge: Merge, plan: _Planned, judged: DataFrame | None) -> list[DataFrame]:
@@ -167,13 +166,13 @@ def _judged(merge: Merge, plan: _Planned) -> DataFrame | None:
     newest = with_day(reduce_statements(plan.statements, plan.floor), merge.lake.pipeline, plan.source)
     if plan.is_empty:
         return judge_statements(newest, None, merge.run)
-    newest = newest.persist()
+    newest = merge.keep(newest)
     keys = newest.select("key")
-    if sum(size.bytes for size in plan.sizes.values()) <= _BROADCAST_BYTES:
+    if merge.is_small:
         keys = broadcast(keys)
     mirror = merge.lake.mirror(plan.source.id).read().select("key", *VERSION, "day")
     present = mirror.join(keys, on="key", how="left_semi")
-    return judge_statements(newest, present, merge.run).persist()
+    return merge.keep(judge_statements(newest, present, merge.run))
 
 
 def _purge_horizon(merge: Merge, plan: _Planned) -> datetime | None:
@@ -228,11 +227,10 @@ def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
     if changed and plan.changes is not None:
         days = {_as_day(row[name]) for row in changed for name in ("old_day", "day")}
         rows = plan.changes.where("coalesce(applies, true)") if plan.statements is not None else plan.changes
+        rows = broadcast(rows) if merge.is_small and not plan.is_empty else rows
         commit_mirror(mirror, rows, days, marks, is_empty=plan.is_empty)
     elif floor != plan.marks.floor:
         mirror.commit_marks(marks)
-    if plan.changes is not None:
-        plan.changes.unpersist()
     dirty = [row for row in changed if row["origin"] not in {PURGED, PLACED}]
     return MirrorOutcome(
         read=sum(size.lines for size in plan.sizes.values()),

@@ -32,12 +32,11 @@ def merge_quarantine(merge: Merge, typed: Mapping[str, TypedSource]) -> Quaranti
     is_empty = quarantine.row_count() == 0
     entered = left = 0
     if typed and (not is_empty or any(source.counts["rejected"] for source in typed.values())):
-        changes = _changes(merge, typed).persist()
+        changes = merge.keep(_changes(merge, typed))
         counts = {row["kind"]: row["count"] for row in changes.groupBy("kind").count().collect()}
         entered, left = counts.get("entered", 0), counts.get("left", 0)
         if counts:
             commit_quarantine(quarantine, changes)
-        changes.unpersist()
     return QuarantineOutcome(entered, left, _reasons(quarantine.read()) if entered or not is_empty else {})
 
 

@@ -66,7 +66,7 @@ def merge_target(
     target = merge.lake.target
     is_empty = target.row_count() == 0
     index = build_lookup_index(merge, typed)
-    index = index.persist() if index is not None else None
+    index = merge.keep(index) if index is not None else None
     changes = _changes(merge, typed, mirrors, index, is_empty=is_empty)
     measured = _measure(merge, typed, index, None if is_empty else changes)
     main = typed[merge.lake.pipeline.main.id]
@@ -104,7 +104,7 @@ def _changes(
         return inserts(new)
     target = merge.lake.target.read()
     if merge.is_rebuild:
-        return row_changes(pipeline, new, target).persist()
+        return merge.keep(row_changes(pipeline, new, target))
     replaced = item_keys(pipeline, main.dirty)
     old = _known_days(merge, target, mirrors).join(replaced, on=key_columns(pipeline), how="left_semi")
     changes = row_changes(pipeline, new, old)
@@ -113,7 +113,7 @@ def _changes(
         names = [f"{quoted(f'match:{name}')} AS {quoted(name)}" for name in item_match_columns(pipeline)]
         changed = with_lookup_key(pipeline, typed[lookup.id].dirty).selectExpr(*names).na.drop()
         changes = changes.unionByName(lookup_changes(pipeline, target, changed, index, replaced))
-    return changes.persist()
+    return merge.keep(changes)
 
 
 def _known_days(merge: Merge, target: DataFrame, mirrors: Mapping[str, MirrorOutcome]) -> DataFrame:
