@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,6 +90,7 @@ def local_pipelines(folder: Path, say: Say, *, clock: str | None = None) -> Iter
         home = folder / "airflow"
         os.environ.update(airflow_environment(running.environment, deployed, home))
         prepare_home(home)
+        logging.getLogger("botocore").setLevel(logging.WARNING)
         yield {one.pipeline: _local_pipeline(running, one, home, say) for one in deployed}
 
 

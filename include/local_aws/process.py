@@ -19,6 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_PYTHON = ROOT / ".local" / "envs" / "aws" / "bin" / "python"
+JAVA_HOME = ROOT / ".local" / "java"
 START_CEILING_S = 30.0
 STOP_CEILING_S = 5.0
 
@@ -101,4 +102,5 @@ def local_aws(folder: Path, **options: Any) -> Iterator[RunningLocalAws]:
 
 def _clean_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOCK", "PORT"))}
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    java = {"JAVA_HOME": str(JAVA_HOME)} if JAVA_HOME.exists() else {}
+    return {**kept, **java, "PYTHONPATH": str(ROOT)}

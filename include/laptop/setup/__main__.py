@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from include.laptop import paths
-from include.laptop.setup import airflow_db, environments, jars, java
+from include.laptop.setup import airflow_db, environments, jars, java, spark_classes
 from include.laptop.setup.errors import SetupError
 
 SUPPORTED = ((3, 11), (3, 13))
@@ -56,6 +56,7 @@ def _set_up() -> None:
         database = pool.submit(airflow_db.make_template, say)
         jars.fetch(java_home, say)
         database.result()
+    spark_classes.make_archive(say)
     paths.SETUP_STAMP.write_text(json.dumps({"inputs": _digest()}))
     say("done")
 
