@@ -12,10 +12,16 @@ from include.laptop.local_pipeline import LocalPipeline, local_pipelines
 
 
 @pytest.fixture(scope="session")
-def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LocalPipeline]]:
+def said() -> list[str]:
+    """The lines that the runs said, one for every task that ended."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def pipelines(said: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LocalPipeline]]:
     folder: Path = tmp_path_factory.mktemp("e2e")
     before = dict(os.environ)
-    with local_pipelines(folder, print) as deployed:
+    with local_pipelines(folder, said.append) as deployed:
         yield deployed
     os.environ.clear()
     os.environ.update(before)
