@@ -171,3 +171,11 @@ def test_someone_who_always_changes_the_table_first_is_reported(clients: FakeCli
     clients.glue.before_update.append(spoil)
     with pytest.raises(StateConflictError, match=r"analytics\.t"):
         run_publish(clients, verified(clients, 2))
+
+
+def test_an_entry_that_a_crawler_left_with_empty_members_is_moved_too(clients: FakeClients) -> None:
+    run_publish(clients, verified(clients, 1))
+    clients.glue.tables[PLACE] |= {"Owner": "", "PartitionKeys": [], "Description": "tasks"}
+    run_publish(clients, verified(clients, 2))
+    table = clients.glue.tables[PLACE]
+    assert ("Owner" in table, "PartitionKeys" in table, table["Description"]) == (False, False, "tasks")
