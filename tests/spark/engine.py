@@ -86,7 +86,8 @@ class SparkEngine:
     def _quarantine(self) -> dict[tuple[str, str], tuple[Version, Rejection]]:
         rows = self.lake.quarantine.read().collect()
         found = {
-            (row["source"], row["key"]): (_version(row), Rejection(row["path"], row["value"], row["rule"])) for row in rows
+            (row["source"], row["key"]): (_version(row), Rejection(row["path"], row["value"], row["rule"]))
+            for row in rows
         }
         assert len(found) == len(rows), "an item is quarantined twice"
         return found
