@@ -61,6 +61,8 @@ class SparkEngine:
 
     def tables(self) -> Tables:
         pipeline = self.lake.pipeline
+        if not self.lake.spark.catalog.tableExists(f"{self.lake.database}.{pipeline.target.table}"):
+            return Tables({source.id: {} for source in pipeline.sources}, {}, {})
         mirrors = {source.id: self._mirror(source.id) for source in pipeline.sources}
         return Tables(mirrors, self._target(), self._quarantine())
 

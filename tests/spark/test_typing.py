@@ -26,7 +26,7 @@ def test_every_image_of_the_corpus_is_typed_or_rejected_alike(spark: SparkSessio
         typed.setdefault(int(row["item:key"]), []).append(row)
     assert len(corpus) > 3000
     differing = [
-        (corpus[index][:300], expected, found)
+        (image[:300], expected, found)
         for index, image in enumerate(corpus)
         if (expected := _expected(image)) != (found := _found(typed[index], COLUMNS))
     ]

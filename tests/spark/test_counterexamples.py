@@ -1,0 +1,46 @@
+"""The short histories that broke earlier versions of the merge, each against Spark: the very tests of the reference."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from include.dynamo_lake.declaration import read_declaration
+from tests.spark.story import SparkStory
+from tests.unit.dynamo_lake import test_counterexamples as of_the_reference
+
+# One history of each kind of step is in every run, the others are long together.
+QUICK = {
+    "test_an_item_recreated_on_another_day_within_a_window_leaves_nothing_on_the_old_day",
+    "test_rows_on_the_old_day_go_when_the_run_that_moved_the_item_crashed",
+    "test_a_replay_after_the_purge_does_not_bring_back_what_was_deleted",
+    "test_a_moved_deadline_reaches_rows_whose_own_item_did_not_change",
+    "test_a_full_export_and_later_windows_in_one_batch_keep_every_live_item",
+}
+
+
+def histories() -> Iterator[object]:
+    """Every test of the reference that takes a story, with its parameters."""
+    for name, test in inspect.getmembers(of_the_reference, inspect.isfunction):
+        if not name.startswith("test_") or "story" not in inspect.signature(test).parameters:
+            continue
+        marks = [] if name in QUICK else [pytest.mark.deep]
+        parameters = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+        cases = [{mark.args[0]: value} for mark in parameters for value in mark.args[1]] or [{}]
+        for number, case in enumerate(cases):
+            yield pytest.param(test, case, id=f"{name.removeprefix('test_')}-{number}", marks=marks)
+
+
+@pytest.mark.parametrize(("history", "case"), histories())
+def test_spark_ends_as_the_reference_does(
+    spark: SparkSession, tmp_path: Path, history: Callable[..., None], case: dict[str, object]
+) -> None:
+    history(SparkStory(spark, read_declaration("campaign"), tmp_path), **case)
+
+
+def test_every_quick_history_is_one_of_the_references() -> None:
+    assert not QUICK - {name for name, _ in inspect.getmembers(of_the_reference, inspect.isfunction)}
