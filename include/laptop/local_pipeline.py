@@ -65,7 +65,7 @@ class LocalPipeline:
             return run_dag(self.names.dag_id(kind), conf or {}, self.say)
 
     def query(self, sql: str) -> Answer:
-        return query(self.client("athena"), self.pipeline.name, sql)
+        return query(self.client("athena"), self.deployed.outputs["Workgroup"], sql)
 
     def shown_rows(self) -> list[TextRow]:
         """All rows of the readers' table in declared column order, sorted."""
