@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from secrets import token_hex
 from typing import Any
 from uuid import uuid4
@@ -301,15 +301,14 @@ def test_stopping_cancels_and_other_requests_are_answered_meanwhile(client: Clie
 def many(client: Client, first_snapshot: int, running: RunningLocalAws) -> str:
     """A table of 100,000 rows in 20 days with more than 10 MB of text."""
     table = create_tasks(open_catalog(running.environment), "queried.many", "s3://queried/warehouse/many", [])
+    columns: dict[str, Any] = {name: [value] * 5000 for name, value in ROWS[0].items()}
+    columns["state"] = [token_hex(150) for _ in range(5000)]
+    rows = pa.table(columns, schema=TASKS.as_arrow())
+    place = rows.column_names.index("created_at")
     days = [instant("2026-10-01T00:00:00") + timedelta(days=offset) for offset in range(20)]
-    append_files(table, {day.date(): _many(day, 5000) for day in days})
+    instants = {day.date(): pa.array([day] * 5000, pa.timestamp("us")) for day in days}
+    append_files(table, {day: rows.set_column(place, rows.field(place), times) for day, times in instants.items()})
     return "queried.many"
-
-
-def _many(day: datetime, count: int) -> pa.Table:
-    columns: dict[str, Any] = {name: [ROWS[0][name]] * count for name in ROWS[0]}
-    columns |= {"created_at": [day] * count, "state": [token_hex(150) for _ in range(count)]}
-    return pa.table(columns, schema=TASKS.as_arrow())
 
 
 def test_a_hundred_thousand_rows_are_counted_quickly(client: Client, many: str) -> None:
