@@ -30,7 +30,9 @@ def commit_mirror(
             return
         row = {name: F.col(f"change.{name}") for name in MIRROR_COLUMNS}
         at_home = _on_days(F.col(f"{table.name}.day"), days)
-        merge = changes.alias("change").mergeInto(table.name, (F.col(f"{table.name}.key") == F.col("change.key")) & at_home)
+        merge = changes.alias("change").mergeInto(
+            table.name, (F.col(f"{table.name}.key") == F.col("change.key")) & at_home
+        )
         purged = F.col("change.origin") == PURGED
         merge.whenMatched(purged).delete().whenMatched().update(row).whenNotMatched(~purged).insert(row).merge()
 
@@ -45,7 +47,13 @@ def commit_quarantine(table: LakeTable, changes: DataFrame) -> None:
 
 
 def commit_target(
-    table: LakeTable, pipeline: Pipeline, changes: DataFrame, days: Iterable[date], marks: Mapping[str, str], *, is_empty: bool
+    table: LakeTable,
+    pipeline: Pipeline,
+    changes: DataFrame,
+    days: Iterable[date],
+    marks: Mapping[str, str],
+    *,
+    is_empty: bool,
 ) -> None:
     """Insert, update and delete target rows. ``days``: where the changed rows are and go."""
     names = [column.name for column in pipeline.target.columns]

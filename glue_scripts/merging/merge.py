@@ -142,7 +142,11 @@ def _report(
 
 
 def _statements(
-    manifest: BatchManifest, source_id: str, mirror: MirrorOutcome, typed: TypedSource | None, sizes: Mapping[str, FileSize]
+    manifest: BatchManifest,
+    source_id: str,
+    mirror: MirrorOutcome,
+    typed: TypedSource | None,
+    sizes: Mapping[str, FileSize],
 ) -> StatementCounts:
     exported = [file.key for export in manifest.exports if export.source == source_id for file in export.files]
     own = [sizes[key] for key in [*exported, *(f.key for f in manifest.inbox if f.source == source_id)] if key in sizes]

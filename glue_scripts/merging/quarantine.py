@@ -44,7 +44,9 @@ def _changes(merge: Merge, typed: Mapping[str, TypedSource]) -> DataFrame:
     """The quarantine's columns, ``is_gone`` and ``kind`` (entered, changed, left)."""
     row = f"struct({', '.join(QUARANTINE_COLUMNS)})"
     new = union_all(_rejected_rows(merge, source_id, source) for source_id, source in typed.items())
-    dirty = union_all(s.dirty.selectExpr(f"'{source_id}' AS source", "`item:key` AS key") for source_id, s in typed.items())
+    dirty = union_all(
+        s.dirty.selectExpr(f"'{source_id}' AS source", "`item:key` AS key") for source_id, s in typed.items()
+    )
     old = merge.lake.quarantine.read().join(dirty, on=["source", "key"], how="left_semi")
     pairs = new.selectExpr("source", "key", f"{row} AS new").join(
         old.selectExpr("source", "key", f"{row} AS old"), on=["source", "key"], how="full"

@@ -177,4 +177,6 @@ def _outcome(measured: _Measured) -> TargetOutcome:
         updated=operations.get(UPDATE, 0) + operations.get(LOOK_UP, 0),
         deleted=operations.get(DELETE, 0),
     )
-    return TargetOutcome(counts, tuple(sorted(measured.days)), measured.looked_up_items, measured.repeated, measured.nulled)
+    return TargetOutcome(
+        counts, tuple(sorted(measured.days)), measured.looked_up_items, measured.repeated, measured.nulled
+    )

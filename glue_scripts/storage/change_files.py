@@ -18,7 +18,9 @@ from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile
 
 _THREADS = 8
 _GZIP = 16 + zlib.MAX_WBITS
-_REMEDY = "Nothing was written. Export the window again (move its folder away first), or move the file out of the inbox."
+_REMEDY = (
+    "Nothing was written. Export the window again (move its folder away first), or move the file out of the inbox."
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ def check_change_files(store: ObjectStore, manifest: BatchManifest) -> dict[str,
     return {key: size for key, size in zip(keys, [*sizes, *inbox], strict=True) if size is not None}
 
 
-def require_read_whole(sizes: Mapping[str, FileSize], lines_read: Mapping[str, int], problems: Mapping[str, str]) -> None:
+def require_read_whole(
+    sizes: Mapping[str, FileSize], lines_read: Mapping[str, int], problems: Mapping[str, str]
+) -> None:
     """Raise ``ChangeFileError`` for the first file (by key) that Spark could not read as statements, line by line."""
     for key, problem in sorted(problems.items()):
         raise ChangeFileError(f"{key} holds {problem}. {_REMEDY}")

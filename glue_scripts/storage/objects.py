@@ -44,7 +44,9 @@ class Bucket:
         import boto3  # here, not above: tests of the transforms need no AWS SDK
         from botocore.config import Config
 
-        return boto3.client("s3", config=Config(max_pool_connections=32, retries={"mode": "standard", "max_attempts": 6}))
+        return boto3.client(
+            "s3", config=Config(max_pool_connections=32, retries={"mode": "standard", "max_attempts": 6})
+        )
 
     def read(self, key: str) -> bytes:
         return b"".join(self.chunks(key))

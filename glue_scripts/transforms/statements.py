@@ -75,7 +75,8 @@ def reduce_statements(statements: DataFrame, floor: datetime | None) -> DataFram
     is_heard = f"version_at >= {instant(floor)}" if floor is not None else "true"
     said = f"CASE WHEN {is_heard} THEN struct({', '.join(VERSION)}, image) END"
     return (
-        statements.selectExpr("key", f"{said} AS said", "problem")
+        statements
+        .selectExpr("key", f"{said} AS said", "problem")
         .groupBy("key")
         .agg({"said": "max", "*": "count", "problem": "max"})
         .selectExpr(

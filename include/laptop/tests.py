@@ -33,7 +33,8 @@ class Suite:
 
 
 _AIRFLOW, _AWS = str(paths.python_of(paths.AIRFLOW_ENV)), str(paths.python_of(paths.AWS_ENV))
-UNIT = Suite("unit", _AIRFLOW, ("tests/unit", "tests/infra", "tests/laptop", *NOT_DEEP))
+UNIT = Suite("unit", _AIRFLOW, ("tests/unit", "tests/laptop", *NOT_DEEP))
+INFRA = Suite("infra", _AIRFLOW, ("tests/infra", *NOT_DEEP))
 DAGS = Suite("dags and plugins", _AIRFLOW, ("tests/dags", "tests/plugins", *NOT_DEEP))
 LOCAL_AWS = Suite("local AWS", _AWS, ("tests/local_aws", *NOT_DEEP))
 SPARK = Suite("Spark", _AIRFLOW, ("tests/spark", *NOT_DEEP))
@@ -41,14 +42,14 @@ SECOND = ("tests/pipelines/parcel_routes.toml",)
 E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
 DEEP = (
     Suite("unit, deep", _AIRFLOW, ("tests/unit",), (("HYPOTHESIS_PROFILE", "deep"),)),
-    Suite("local AWS, deep", _AWS, ("tests/local_aws", "-m", "deep")),
+    Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
     Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), (("HYPOTHESIS_PROFILE", "deep"),)),
     Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),
-    "test": ((UNIT, DAGS, LOCAL_AWS), (SPARK, E2E)),
-    "deep": tuple((suite,) for suite in DEEP),
+    "test": ((UNIT, INFRA, DAGS, LOCAL_AWS), (SPARK, E2E)),
+    "deep": (DEEP,),
 }
 
 

@@ -156,7 +156,11 @@ def read_mapping(clients: Clients, uuid: str, properties: Json) -> Json:
     if stream != present:
         raise AwsError("InvalidParameterValueException", f"Stream not found: {stream} (the table's is {present})")
     found: Json = clients("lambda").get_event_source_mapping(UUID=uuid)
-    return {**found, "FunctionName": found["FunctionArn"].split(":function:")[1], "Enabled": found["State"] == "Enabled"}
+    return {
+        **found,
+        "FunctionName": found["FunctionArn"].split(":function:")[1],
+        "Enabled": found["State"] == "Enabled",
+    }
 
 
 def read_role(clients: Clients, name: str, properties: Json) -> Json:
