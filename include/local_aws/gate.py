@@ -50,7 +50,7 @@ class Gate:
         region = base.region_of(headers)
         for check in own_checks(service, action, content, region, identity.account_id) or []:
             self._aws.enforce(identity, check, region)
-        passed = {name: headers[name] for name in ("x-amz-target", "content-type") if name in headers}
+        passed: dict[str, str] = {name: headers[name] for name in ("x-amz-target", "content-type") if name in headers}
         return await self._aws.request("POST", "/", service=service, headers=passed, body=body, region=region)
 
     def recording_send(self, scope: Json, headers: dict[str, str], chunks: list[bytes], send: Any) -> Any:

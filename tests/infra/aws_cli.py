@@ -15,6 +15,8 @@ SESSION = botocore.session.Session()
 # The CLI has options of its own beside the operation's.
 _SERVICES = {"s3api": "s3"}
 OWN_OPTIONS = frozenset({"region", "profile", "output", "query", "no-cli-pager"})
+# `--endpoint` would collide with the CLI's own `--endpoint-url`: it renames the parameter.
+_RENAMED = {("sns", "subscribe"): {"endpoint": "notification-endpoint"}}
 
 
 def commands_of(script: str) -> list[list[str]]:
@@ -36,7 +38,8 @@ def mistakes_of(command: list[str]) -> list[str]:
     if operation not in names:
         return [f"{service} has no operation {operation}"]
     shape = model.operation_model(names[operation]).input_shape
-    members = {xform_name(name, "-"): name for name in shape.members}
+    renamed = _RENAMED.get((service, operation), {})
+    members = {renamed.get(xform_name(name, "-"), xform_name(name, "-")): name for name in shape.members}
     given = dict(_options(rest))
     unknown = sorted(given.keys() - members.keys() - OWN_OPTIONS)
     missing = sorted(name for name in shape.required_members if xform_name(name, "-") not in given)
