@@ -8,6 +8,9 @@ from pathlib import Path
 
 from include.local_aws.server import ROOT, Options, serve
 
+# Resolved: copies of a checkout share its environments, and with them the class archive, which is bound to its paths.
+LOCAL = (ROOT / ".local").resolve()
+
 
 def parse_options(arguments: list[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m include.local_aws", description=__doc__)
@@ -16,8 +19,8 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-central-1"))
     parser.add_argument("--env-file", type=Path, help="written when ready, KEY=value a line")
     parser.add_argument("--clock", default=os.environ.get("CLOCK"), help="start in the past: an ISO instant")
-    parser.add_argument("--spark-python", type=Path, default=ROOT / ".local" / "envs" / "airflow" / "bin" / "python")
-    parser.add_argument("--jars", type=Path, default=ROOT / ".local" / "jars")
+    parser.add_argument("--spark-python", type=Path, default=LOCAL / "envs" / "airflow" / "bin" / "python")
+    parser.add_argument("--jars", type=Path, default=LOCAL / "jars")
     parser.add_argument("--die-with-parent", action="store_true", help="stop when the starting process is gone")
     given = parser.parse_args(arguments)
     return Options(

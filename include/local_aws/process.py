@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_PYTHON = ROOT / ".local" / "envs" / "aws" / "bin" / "python"
-JAVA_HOME = ROOT / ".local" / "java"
+JAVA_HOME = (ROOT / ".local").resolve() / "java"
 START_CEILING_S = 30.0
 STOP_CEILING_S = 5.0
 
