@@ -56,6 +56,15 @@ BY_AWS = {
     ("ReaderRole", "Results", "s3:AbortMultipartUpload"): _ATHENA_S3,
     ("ReaderRole", "Results", "s3:ListMultipartUploadParts"): _ATHENA_S3,
     ("ReaderRole", "LocateBucket", "s3:GetBucketLocation"): _ATHENA_S3,
+    # Athena itself lists the locations and uses the key as the reader; local Athena asks for neither.
+    ("ReaderRole", "ListTargetAndResults", "s3:ListBucket"): _ATHENA_S3,
+    ("ReaderRole", "KeyThroughS3", "kms:Decrypt"): f"{_GUIDE}/athena/latest/ug/encryption.html",
+    ("ReaderRole", "KeyThroughS3", "kms:GenerateDataKey"): f"{_GUIDE}/athena/latest/ug/encryption.html",
+    (
+        "ReaderRole",
+        "Catalog",
+        "glue:GetTables",
+    ): f"{_GUIDE}/athena/latest/ug/fine-grained-access-to-glue-resources.html",
 }
 # Change files come from captured streams; a run sweeps what they left even where capture was turned off since.
 WITH_CAPTURE = {("AirflowRole", "MoveOutOfInbox", "s3:DeleteObject")}
