@@ -17,11 +17,6 @@ _OPENED = (
     "java.base/jdk.internal.ref", "java.base/sun.nio.ch", "java.base/sun.nio.cs", "java.base/sun.security.action",
     "java.base/sun.util.calendar", "java.security.jgss/sun.security.krb5",
 )  # fmt: skip
-# The optimizing compiler starts ten times later than by default: a short job spends most of its time compiling otherwise.
-_PATIENT = (
-    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 "
-    "-XX:Tier4BackEdgeThreshold=400000"
-)
 _SCRIPT = """#!/bin/sh
 # Made by local AWS: starts Spark's JVM directly, with shared class data.
 archive="{home}/classes.jsa"
