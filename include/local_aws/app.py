@@ -54,7 +54,7 @@ class LocalAwsApp:
         elif scope["type"] == "http":
             await self._serve(scope, receive, self._with_local_date(send))
         else:
-            raise NotImplementedError(f"local AWS serves HTTP, not {scope['type']}")
+            raise ValueError(f"local AWS serves HTTP, not {scope['type']}")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
