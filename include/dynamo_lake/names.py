@@ -9,6 +9,7 @@ CATALOG = "glue_catalog"
 
 COVERAGE_KEY = "state/coverage.json"
 PUBLISHED_KEY = "state/published.json"
+WARNED_KEY = "state/warned.json"
 EXPORTS_PREFIX = "exports/"
 INBOX_PREFIX = "inbox/"
 APPLIED_PREFIX = "applied/"

@@ -19,7 +19,8 @@ TASKS = {
     "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks.",
     "export": "One export of one planned window (or the full table) of one source, with point-in-time recovery. A finished or "
     "running export of the same item is **reused**; the task is deferred while DynamoDB works.",
-    "check_contract": "Compares the tables with the declaration: another **key** fails the run, new attributes and odd types warn.",
+    "check_contract": "Compares the tables with the declaration: another **key** fails the run; new attributes and odd "
+    "types are warned of once, and listed in the run report as long as they hold.",
     "build_batch": "Reads the exports' manifests, checks counts and checksums, lists the inbox, and writes one batch manifest. "
     "With nothing to apply and nothing left over the run goes **straight to finish**.",
     "glue_job": "Runs the merge job once for this batch, deferred. A run of the same batch is found in any state; a taken slot is "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.errors import TerminalError
-from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
+from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY, WARNED_KEY
 from lake_airflow.aws import error_code
 from lake_airflow.errors import StateConflictError
 
@@ -106,6 +106,17 @@ def commit_published(s3: S3Client, bucket: str, decide: Callable[[Published | No
         return (None if after == before else after.to_json()), after
 
     return _commit(s3, bucket, PUBLISHED_KEY, change)
+
+
+def commit_warned(s3: S3Client, bucket: str, warnings: Sequence[str]) -> tuple[str, ...]:
+    """Remember the warnings that hold now; return those that did not hold before. One that is gone may come back and is new."""
+
+    def change(body: bytes | None) -> tuple[str | None, tuple[str, ...]]:
+        before: list[str] = json.loads(body)["warned"] if body is not None else []
+        text = json.dumps({"version": 1, "warned": list(warnings)}, indent=1)
+        return (None if before == list(warnings) else text), tuple(one for one in warnings if one not in before)
+
+    return _commit(s3, bucket, WARNED_KEY, change)
 
 
 def _commit(s3: S3Client, bucket: str, key: str, change: Callable[[bytes | None], tuple[str | None, State]]) -> State:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PLAN = "plan"
+CHECK_CONTRACT = "capture.check_contract"
 BUILD_BATCH = "merge.build_batch"
 GLUE_JOB = "merge.glue_job"
 FINISH = "publish.finish"

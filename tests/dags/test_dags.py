@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, TriggerRule
+from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, TriggerRule
+from lake_airflow.flow import FlowBuilder
+from lake_airflow.pipelines import Lake
 from lake_airflow.policy import (
     CRAWL_CEILING,
     EXPORT_CEILING,
@@ -17,8 +20,9 @@ from lake_airflow.policy import (
     SLOT_CEILING,
     Tag,
 )
+from lake_airflow.settings import CommonSettings, PipelineSettings
 
-from include.dynamo_lake.declaration import pipeline_names, read_declaration
+from include.dynamo_lake.declaration import parse_declaration, pipeline_names, read_declaration
 from include.dynamo_lake.errors import GapError, TransientError
 from tests.airflow_environment import ROOT
 
@@ -180,6 +184,22 @@ def test_the_asset_is_the_table_that_readers_query() -> None:
     assert asset.name == f"{pipeline.name}_analytics.{pipeline.target.table}"
     assert asset.uri.startswith("s3://")
     assert bootstrap().get_task("publish.announce").outlets == [asset]
+
+
+def test_a_pipeline_without_a_lookup_crawls_and_checks_its_one_table() -> None:
+    declared = (ROOT / "tests/pipelines/readings.toml").read_bytes()
+    settings = PipelineSettings(**dict.fromkeys((field.name for field in fields(PipelineSettings)), "x"))
+    lake = Lake(parse_declaration("readings", declared, "readings.toml"), settings)
+    with DAG("readings_hourly", schedule=None) as dag:
+        FlowBuilder(lake, CommonSettings(1, timedelta(seconds=1))).build("hourly")
+    crawls = [task_id for task_id in dag.task_ids if "crawl" in task_id]
+    assert sorted(crawls) == [
+        "capture.crawl_main",
+        "capture.wait_crawl_main",
+        "publish.crawl_output",
+        "publish.wait_crawl_output",
+    ]
+    assert dag.get_task("capture.check_contract").upstream_task_ids == {"capture.wait_crawl_main", "capture.export"}
 
 
 def test_missing_settings_are_one_clear_import_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The tables against the declaration: a wrong key fails, everything else only warns."""
+"""The tables against the declaration: a wrong key fails, everything else warns once."""
 
 from __future__ import annotations
 
@@ -66,6 +66,30 @@ def test_a_new_attribute_warns(clients: FakeClients, lake: Lake, pipeline: str) 
     clients.glue.tables[place]["StorageDescriptor"]["Columns"].append({"Name": "mood", "Type": "string"})
     (warning,) = check_contract(pipeline)
     assert "attribute mood (string) is not in the declaration" in warning
+
+
+def test_what_was_warned_of_is_told_on_and_warned_of_again_only_after_it_was_gone(
+    clients: FakeClients, lake: Lake, pipeline: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warned() -> list[str]:
+        caplog.clear()
+        check_contract(pipeline)
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    crawl_as_declared(clients, lake)
+    place = lake.settings.sources_database, lake.table_name(lake.pipeline.main.id).lower()
+    columns = clients.glue.tables[place]["StorageDescriptor"]["Columns"]
+    columns.append({"Name": "mood", "Type": "string"})
+    with caplog.at_level("INFO"):
+        first = warned()
+        assert (first, warned()) == (check_contract(pipeline), [])
+        columns.append({"Name": "tone", "Type": "string"})
+        assert len(warned()) == 1
+        assert len(check_contract(pipeline)) == 2
+        del columns[-2:]
+        assert warned() == []
+        columns.append({"Name": "mood", "Type": "string"})
+        assert warned() == first != []
 
 
 def test_an_odd_type_warns_and_names_what_is_accepted(clients: FakeClients, lake: Lake, pipeline: str) -> None:

@@ -18,7 +18,7 @@ from lake_airflow.steps.announce import announce, build_asset, event_key
 from lake_airflow.steps.batch import build_batch, read_manifest
 from lake_airflow.steps.finish import finish
 from lake_airflow.steps.publish import assert_pointer
-from lake_airflow.xcoms import FINISH, GLUE_JOB
+from lake_airflow.xcoms import CHECK_CONTRACT, FINISH, GLUE_JOB
 
 from include.dynamo_lake.coverage import Coverage, item_from_json
 from include.dynamo_lake.manifests import export_prefix
@@ -191,6 +191,7 @@ def test_the_event_tells_windows_completeness_lag_bytes_and_cost(
     done, context = finished(clients, lake, pipeline)
     context["ti"].xcoms |= {
         (FINISH, "return_value"): done,
+        (CHECK_CONTRACT, "return_value"): ["attribute mood is new"],
         ("verify.a", "return_value"): 12,
         ("crawl", "return_value"): "c",
     }
@@ -204,6 +205,7 @@ def test_the_event_tells_windows_completeness_lag_bytes_and_cost(
     assert extra["bytes"] == {"exported": 5_000_000 * len(lake.sources), "written": 0, "scanned": 12}
     assert extra["cost_usd"]["exports"] == "0.0020"
     assert extra["cost_usd"]["crawls"] == "0.1467"
+    assert extra["contract_warnings"] == ["attribute mood is new"]
     batch_id = extra["batch_id"]
     assert json.loads(clients.s3.objects[event_key(batch_id)]) == extra
     (line,) = clients.logs.messages[lake.settings.run_log, batch_id]

@@ -10,17 +10,26 @@ _REQUIRED = object()
 NAME = r"[a-z][a-z0-9_]{0,59}"
 ATTRIBUTE = r"[^\[\].#`\"\s]+"
 PATH = rf"{ATTRIBUTE}|{ATTRIBUTE}\[\]\.{ATTRIBUTE}"
+# What a path that reaches deeper meets; said where it stands instead of the field's own words.
+ONE_LEVEL = (
+    "One list level is flattened, and no maps within: take `attribute` or `list[].attribute`, and go further in a view over "
+    "the target"
+)
 COLUMN_TYPE = r"string|timestamp|int|decimal\((?:[1-9]|[12][0-9]|3[0-8]),(?:[0-9]|[12][0-9]|3[0-8])\)"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field: ``kind`` is a Python type, a list of one field kind, or a nested table of fields."""
+    """One field: ``kind`` is a Python type, a list of one field kind, or a nested table of fields.
+
+    ``remedy`` is what a value that does not match ``pattern`` is told; by default ``doc``.
+    """
 
     kind: Any
     doc: str
     default: Any = _REQUIRED
     pattern: str | None = None
+    remedy: str | None = None
     choices: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -63,8 +72,15 @@ COLUMN = {
         "Where the value stands: `attribute`, `list[].attribute`, or `list[#]` for the position in the list.",
         default=None,
         pattern=rf"{PATH}|{ATTRIBUTE}\[#\]",
+        remedy=ONE_LEVEL,
     ),
-    "lookup": Field(str, "Instead of `from`: the looked-up attribute, `list[].attribute`.", default=None, pattern=PATH),
+    "lookup": Field(
+        str,
+        "Instead of `from`: the looked-up attribute, `list[].attribute`.",
+        default=None,
+        pattern=PATH,
+        remedy=ONE_LEVEL,
+    ),
     "accept": Field(
         ListOf(Field(str, "A DynamoDB tag.", choices=("S", "N")), at_least=1),
         "The DynamoDB tags taken; by default S for string, S and N for timestamp and decimal.",
@@ -80,7 +96,7 @@ COLUMN = {
 }
 MATCH = {
     "target": Field(str, "The target's column.", pattern=NAME),
-    "lookup": Field(str, "The attribute of the lookup source that it equals.", pattern=PATH),
+    "lookup": Field(str, "The attribute of the lookup source that it equals.", pattern=PATH, remedy=ONE_LEVEL),
 }
 DECLARATION: dict[str, Field] = {
     "title": Field(str, "What the table is, in a few words."),
@@ -99,7 +115,7 @@ DECLARATION: dict[str, Field] = {
         {
             "table": Field(str, "The target table's name.", pattern=NAME),
             "source": Field(str, "The id of the main source.", pattern=NAME),
-            "list": Field(str, "The list attribute whose entries become rows.", pattern=ATTRIBUTE),
+            "list": Field(str, "The list attribute whose entries become rows.", pattern=ATTRIBUTE, remedy=ONE_LEVEL),
             "partition": Field(str, "The timestamp column whose UTC day partitions the table.", pattern=NAME),
             "row_key": Field(
                 ListOf(Field(str, "A column.", pattern=NAME), at_least=1), "The columns that name one row."
@@ -111,7 +127,7 @@ DECLARATION: dict[str, Field] = {
     "lookup": Field(
         {
             "source": Field(str, "The id of the lookup source.", pattern=NAME),
-            "list": Field(str, "The list attribute whose entries are looked up.", pattern=ATTRIBUTE),
+            "list": Field(str, "The list attribute whose entries are looked up.", pattern=ATTRIBUTE, remedy=ONE_LEVEL),
             "on": Field(ListOf(MATCH, at_least=1), "The equalities of the join."),
         },
         "Where looked-up columns come from.",

@@ -170,11 +170,13 @@ def _lookup(table: Table) -> Iterator[Mistake]:
         yield Mistake("lookup.source", "a lookup in the main source itself", "Look up in another source")
     for index, match in enumerate(lookup["on"]):
         column = _column(table["target"], match["target"])
-        if column is None or column["lookup"]:
+        if column is None:
+            yield Mistake(f"lookup.on[{index}].target", f"no column {match['target']!r}", "Name a declared column")
+        elif column["lookup"]:
             yield Mistake(
                 f"lookup.on[{index}].target",
-                f"{match['target']!r} is no column of the item",
-                "A lookup of a lookup is not read",
+                f"{match['target']} is itself looked up: a lookup of a lookup",
+                "Match on columns of the item or its entry, and join further in a view over the target",
             )
         elif not column["required"]:
             yield Mistake(f"lookup.on[{index}].target", f"{match['target']} may be null", "Match on required columns")

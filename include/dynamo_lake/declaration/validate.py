@@ -87,7 +87,7 @@ def _scalar_problem(value: Any, field: Field) -> tuple[str, str] | None:
     if field.choices and value not in field.choices:
         return f"{value!r} is not one of {', '.join(field.choices)}", "Take one of them"
     if field.pattern and not re.fullmatch(field.pattern, str(value)):
-        return f"{value!r} is not of the form that is read here", field.doc
+        return f"{value!r} is not of the form that is read here", field.remedy or field.doc
     if field.minimum is not None and value < field.minimum:
         return f"{value!r} is less than {field.minimum}", f"Take at least {field.minimum}"
     if field.maximum is not None and value > field.maximum:

@@ -22,7 +22,7 @@ from lake_airflow.lake_state import read_object, read_published
 from lake_airflow.links import ReportLink
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.batch import read_manifest
-from lake_airflow.xcoms import FINISH, GLUE_JOB, read_batch, read_plan, read_result
+from lake_airflow.xcoms import CHECK_CONTRACT, FINISH, GLUE_JOB, read_batch, read_plan, read_result
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,8 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
         scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),
     )
     covered: str | None = read_result(context, FINISH)["covered_through"]
-    extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"])}
+    warnings: list[str] = read_result(context, CHECK_CONTRACT) or []
+    extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"]), "contract_warnings": warnings}
     context["outlet_events"][build_asset(lake)].extra = extra
     _keep(lake, batch_id, extra, context)
     tell_freshness(lake.clients.logs, lake.settings.run_log, extra)

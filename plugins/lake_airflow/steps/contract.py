@@ -1,4 +1,4 @@
-"""Contract: the source tables against the declaration. Wrong keys fail; new attributes and odd types only warn."""
+"""Contract: the source tables against the declaration. Wrong keys fail; new attributes and odd types warn, once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from include.dynamo_lake.declaration import Attribute, Pipeline, Source
 from include.dynamo_lake.errors import ContractError
 from lake_airflow.iceberg import read_table
+from lake_airflow.lake_state import commit_warned
 from lake_airflow.pipelines import Lake, read_lake
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ _CRAWLED_BY_TAG = {"S": {"string"}, "N": {"bigint", "int", "double", "decimal", 
 
 
 def check_contract(pipeline: str) -> list[str]:
-    """Check keys and crawled schema of every source; return the warnings.
+    """Check keys and crawled schema of every source; return all warnings that hold. The log warns of the new ones only.
 
     Raises:
         ContractError: a table's key is not the declared one, both sides named.
@@ -27,8 +28,9 @@ def check_contract(pipeline: str) -> list[str]:
     if wrong:
         raise ContractError("\n".join(wrong))
     warnings = [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
-    for warning in warnings:
+    for warning in commit_warned(lake.clients.s3, lake.bucket, warnings):
         log.warning(warning)
+    log.info("%d warnings hold; the run report lists them", len(warnings))
     return warnings
 
 

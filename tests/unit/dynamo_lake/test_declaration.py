@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from zipfile import Path as ZipPath
@@ -127,16 +126,27 @@ def test_a_name_that_aws_would_not_take_is_refused(name: str) -> None:
     assert name in mistakes_of(SHIPPED, name)
 
 
-def without_lookup(text: str) -> str:
-    """The shipped declaration without its lookup and that source."""
-    kept = [line for line in text.splitlines() if "lookup = " not in line]
-    joined = "\n".join(kept)
-    start, end = joined.index("[sources.campaign_info]"), joined.index("[target]")
-    joined = joined[:start] + joined[end:]
-    return joined[: joined.index("[lookup]")] + joined[joined.index("[checks]") :]
+TWO_LEVELS = [
+    ('list = "progressDetails"', 'list = "groups[].progressDetails"', "target.list"),
+    ('from = "progressDetails[].taskID"', 'from = "progressDetails[].steps[].taskID"', "target.columns[7].from"),
+    ('from = "progressDetails[].taskID"', 'from = "progressDetails[].meta.taskID"', "target.columns[7].from"),
+    ('lookup = "campaignTasks[].taskDeadline"', 'lookup = "campaignTasks[].steps[].due"', "target.columns[12].lookup"),
+]
 
 
-@pytest.mark.parametrize("change", [without_lookup])
-def test_a_pipeline_needs_no_lookup(change: Callable[[str], str]) -> None:
-    pipeline = parse(change(SHIPPED))
-    assert (pipeline.lookup, pipeline.lookup_source, len(pipeline.sources)) == (None, None, 1)
+@pytest.mark.parametrize(("old", "new", "path"), TWO_LEVELS)
+def test_two_list_levels_are_refused_and_a_view_is_named(old: str, new: str, path: str) -> None:
+    assert old in SHIPPED
+    assert "One list level is flattened" in mistakes_of(SHIPPED.replace(old, new, 1))[path]
+
+
+def test_a_lookup_of_a_lookup_is_refused_and_a_view_is_named() -> None:
+    text = SHIPPED.replace('{ target = "task_id", lookup', '{ target = "task_deadline", lookup')
+    mistake = mistakes_of(text)["lookup.on[1].target"]
+    assert "task_deadline is itself looked up: a lookup of a lookup" in mistake
+    assert "a view over the target" in mistake
+
+
+def test_a_second_lookup_is_refused() -> None:
+    text = SHIPPED.replace("[lookup]", "[[lookup]]").replace("[checks]", '[[lookup]]\nsource = "other"\n\n[checks]')
+    assert "not a table" in mistakes_of(text)["lookup"]
