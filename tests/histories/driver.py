@@ -25,7 +25,7 @@ from include.dynamo_lake.statements import Statement
 from include.dynamo_lake.versions import KIND_STREAM
 from include.dynamo_lake.windows import Window, floor_second
 from tests.histories.engine import Engine, FileBatch, statements_of
-from tests.histories.images import LOOKUP_KEYS, MAIN_KEYS
+from tests.histories.images import keys_of
 from tests.histories.operations import (
     LONGER_THAN_TOMBSTONES,
     MINUTE,
@@ -127,10 +127,9 @@ class Driver:
 
     def _put(self, put: Put) -> None:
         self.now += timedelta(microseconds=put.after)
-        is_main = put.side == "main"
-        source = self.pipeline.main if is_main else self.pipeline.lookup_source
+        source = self.pipeline.main if put.side == "main" else self.pipeline.lookup_source
         assert source is not None
-        keys = (MAIN_KEYS if is_main else LOOKUP_KEYS)[put.item]
+        keys = keys_of(put.side, put.item, put.lane)
         write = self.tables.write(source.id, keys, None if put.image is None else {**keys, **put.image}, self.now)
         if write is not None:
             self.streamed.append(write)

@@ -15,6 +15,13 @@ MAIN_KEYS = tuple(
 )
 LOOKUP_KEYS = ({"campaignID": {"S": "c1"}}, {"campaignID": {"S": "c2"}})
 
+
+def keys_of(side: str, item: int, lane: int) -> Image:
+    """The key of item number ``item`` in a lane: lane 0 has the plain ones, and no lane sees another's."""
+    keys = (MAIN_KEYS if side == "main" else LOOKUP_KEYS)[item]
+    return keys if lane == 0 else {name: {"S": f"{value['S']}.{lane}"} for name, value in keys.items()}
+
+
 _DAYS: tuple[Image, ...] = (
     {"createdAt": {"S": "2026-01-01T08:00:00Z"}},
     {"createdAt": {"S": "2026-01-02T00:30:00+07:00"}},

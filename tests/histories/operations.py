@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from hypothesis import strategies as st
 
 from tests.histories.images import LOOKUP_ITEMS, LOOKUP_KEYS, MAIN_ITEMS, MAIN_KEYS
 
+Side = Literal["main", "lookup"]
 RunKind = Literal["scheduled", "bootstrap", "manual", "on_change"]
 
 SECOND = 1_000_000
@@ -20,12 +22,16 @@ LONGER_THAN_TOMBSTONES = 37 * DAY
 
 @dataclass(frozen=True)
 class Put:
-    """Write (``image`` None: delete) item number ``item`` of a side, ``after`` microseconds later."""
+    """Write (``image`` None: delete) item number ``item`` of a side, ``after`` microseconds later.
 
-    side: Literal["main", "lookup"]
+    ``lane``: which of the histories that are played side by side it belongs to; each has keys of its own.
+    """
+
+    side: Side
     item: int
     image: dict[str, Any] | None
     after: int
+    lane: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ Operation = Put | Pass | Capture | Run | Resume | PassLong | Mend
 _GAPS = st.sampled_from((1, 300_000, 700_000, SECOND, 5 * SECOND, 7 * MINUTE, 15 * MINUTE, 60 * MINUTE))
 
 
-def _puts() -> st.SearchStrategy[Operation]:
+def _puts() -> st.SearchStrategy[Put]:
     main = st.builds(
         Put, st.just("main"), st.integers(0, len(MAIN_KEYS) - 1), st.none() | MAIN_ITEMS | MAIN_ITEMS, _GAPS
     )
@@ -91,6 +97,19 @@ def _puts() -> st.SearchStrategy[Operation]:
         Put, st.just("lookup"), st.integers(0, len(LOOKUP_KEYS) - 1), st.none() | LOOKUP_ITEMS | LOOKUP_ITEMS, _GAPS
     )
     return st.one_of(main, main, lookup)
+
+
+def _side_by_side(lanes: tuple[list[Put], ...]) -> list[Put]:
+    """The writes of several histories that begin at the same instant, in the order of their times."""
+    timed = sorted(
+        ((at, lane, put) for lane, puts in enumerate(lanes) for at, put in _with_times(puts)), key=lambda one: one[:2]
+    )
+    gaps = (at - before for before, at in pairwise([0, *(at for at, _, _ in timed)]))
+    return [replace(put, after=gap, lane=lane) for gap, (_, lane, put) in zip(gaps, timed, strict=True)]
+
+
+def _with_times(puts: list[Put]) -> zip[tuple[int, Put]]:
+    return zip(accumulate(put.after for put in puts), puts, strict=True)
 
 
 def _runs() -> tuple[Run, ...]:
@@ -115,21 +134,25 @@ def _runs() -> tuple[Run, ...]:
 RUNS = _runs()
 
 
-def operations(*, is_lossy: bool, has_stream: bool = True) -> st.SearchStrategy[list[Operation]]:
-    """Histories of one to eight rounds: writes, the stream, time, then runs.
+def operations(
+    *, is_lossy: bool, has_stream: bool = True, lanes: int = 1, most_rounds: int = 8
+) -> st.SearchStrategy[list[Operation]]:
+    """Histories of three to eight rounds: writes, the stream, time, then runs.
 
-    ``is_lossy``: stream records may be lost; without ``has_stream`` nothing captures them before the end.
+    ``is_lossy``: stream records may be lost; without ``has_stream`` nothing captures them before the end. ``lanes``: so many
+    histories under different keys, which share everything but their writes.
     """
-    captures = st.builds(Capture, st.integers(1, 5), st.booleans() if is_lossy else st.just(False))
+    writes = st.tuples(*[st.lists(_puts(), min_size=1, max_size=4)] * lanes).map(_side_by_side)
+    captures = st.builds(Capture, st.integers(1, 5 * lanes), st.booleans() if is_lossy else st.just(False))
     passing = st.builds(Pass, st.sampled_from((1, SECOND, 15 * MINUTE, 20 * MINUTE, 26 * 60 * MINUTE)))
     long_pause = (PassLong(), Run("scheduled"), Pass(20 * MINUTE), Run("manual", back=40 * DAY))
     rare = st.sampled_from(((), (Resume(),), (Resume(),), long_pause, (Mend(),)))
     one_round = st.tuples(
-        st.lists(_puts(), min_size=1, max_size=4),
+        writes,
         st.lists(captures, max_size=2 if has_stream else 0),
         passing.map(lambda operation: [operation]),
         st.lists(st.sampled_from(RUNS), min_size=1, max_size=2),
         rare,
     )
-    rounds = st.lists(one_round, min_size=3, max_size=8)
+    rounds = st.lists(one_round, min_size=3, max_size=most_rounds)
     return rounds.map(lambda several: [operation for one in several for part in one for operation in part])

@@ -183,15 +183,17 @@ def test_the_run_number_counts_from_derived_through_too(story: Story) -> None:
 
 
 def test_a_run_with_unmerged_windows_is_not_overtaken_by_the_purge(story: Story) -> None:
+    story.put(0.5, item=1)
+    story.merge(window(0, 1))
     story.put(1)
-    story.merge(window(0, 2))
+    story.delete(1.5, item=1)
+    story.merge(window(1, 2))
     story.delete(3)
     story.covered_through = at(2)
     story.now = at(4) + 2 * TOMBSTONES_KEPT
-    story.put(3.5, item=1)
     story.merge(window(4, 5))
     story.merge(window(2, 4))
-    assert story.live() == ON_DAY_1
+    assert story.live() == []
 
 
 def test_coverage_never_moves_back_when_a_run_finishes_after_a_later_one() -> None:
@@ -248,10 +250,14 @@ def test_stream_records_of_one_second_are_ordered_by_their_sequence_numbers(stor
 
 def test_a_late_stream_deletion_below_now_is_still_heard_after_a_purge(story: Story) -> None:
     story.put(1)
+    story.put(1, item=1)
     story.merge(window(0, 2))
+    story.delete(3, item=1)
+    story.merge(window(2, 4))
     deletion = story.delete(10)
     story.covered_through = at(5)
     story.now = at(6) + TOMBSTONES_KEPT + timedelta(seconds=30)
-    story.merge(window(2, 5))
+    story.merge(window(4, 5))
+    assert story.lake.mirrors["user_campaign"].floor == at(5), "the purge raised the floor"
     story.merge(deletion)
     assert story.live() == []

@@ -1,0 +1,30 @@
+"""A failing history, printed as a test that runs: paste it into a file beside the property test that found it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.histories.operations import Operation
+
+
+class PrintedTest:
+    """Source of a test for one history. ``module``: where its ``play`` is; ``fixtures``: what ``play`` takes first.
+
+    Made cheaply for every history, and formatted only where Hypothesis reports one (``note``).
+    """
+
+    def __init__(self, module: str, history: Sequence[Operation], fixtures: tuple[str, ...] = ()) -> None:
+        self.module = module
+        self.history = history
+        self.fixtures = fixtures
+
+    def __repr__(self) -> str:
+        names = sorted({type(operation).__name__ for operation in self.history})
+        lines = "\n".join(f"        {operation!r}," for operation in self.history)
+        return (
+            f"from tests.histories.operations import {', '.join(names)}\n"
+            f"from {self.module} import play\n\n\n"
+            f"def test_this_history({', '.join(self.fixtures)}) -> None:\n"
+            f"    history = [\n{lines}\n    ]\n"
+            f"    assert play({', '.join((*self.fixtures, 'history'))}).truth_differences() == []\n"
+        )
