@@ -32,6 +32,7 @@ REFUSED_TARGETS: dict[str, str] = {
         f"AWSGlue.{action}": _NEVER_RUNS
         for action in ("CreateTrigger", "StartTrigger", "UpdateTrigger", "CreateWorkflow", "StartWorkflowRun")
     },
+    "AmazonAthena.CreatePreparedStatement": "EXECUTE is not answered; give StartQueryExecution its ExecutionParameters",
     "AWSGlue.CreatePartitionIndex": "no query here would use the index",
 }
 

@@ -17,6 +17,7 @@ from include.local_aws.calls import Json
 _NAME = r"[`\"]?([\w-]+)[`\"]?(?:\s*\.\s*[`\"]?([\w-]+)[`\"]?)?"
 _LIKE = r"(?:\s+(?:LIKE\s+)?'([^']*)')?"
 _SHOW_TABLES = re.compile(rf"SHOW\s+TABLES(?:\s+(?:IN|FROM)\s+{_NAME})?{_LIKE}$", re.IGNORECASE)
+_SHOW_VIEWS = re.compile(rf"SHOW\s+VIEWS(?:\s+(?:IN|FROM)\s+{_NAME})?{_LIKE}$", re.IGNORECASE)
 _SHOW_DATABASES = re.compile(rf"SHOW\s+(?:DATABASES|SCHEMAS){_LIKE}$", re.IGNORECASE)
 _SHOW_COLUMNS = re.compile(rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}(?:\s+(?:IN|FROM)\s+{_NAME})?$", re.IGNORECASE)
 _SHOW_PARTITIONS = re.compile(rf"SHOW\s+PARTITIONS\s+{_NAME}$", re.IGNORECASE)
@@ -31,6 +32,7 @@ async def answer_statement(sql: str, database: str, catalog: Catalog) -> Answer:
         (_SHOW_TABLES, lambda m: _show_tables(m, database, catalog)),
         (_SHOW_DATABASES, lambda m: _show_databases(m, catalog)),
         (_SHOW_COLUMNS, lambda m: _show_columns(m, database, catalog)),
+        (_SHOW_VIEWS, lambda m: _show_views(m, database, catalog)),
         (_SHOW_PARTITIONS, lambda m: _show_partitions(m, database, catalog)),
         (_DESCRIBE, lambda m: _describe(m, database, catalog)),
     ]
@@ -40,13 +42,19 @@ async def answer_statement(sql: str, database: str, catalog: Catalog) -> Answer:
             return await answer(match)
     raise QueryFailedError(
         "NOT_SUPPORTED",
-        f"local Athena does not answer {text[:60]!r}: it knows SHOW TABLES, DATABASES, COLUMNS and DESCRIBE",
+        f"local Athena does not answer {text[:60]!r}: it knows SHOW TABLES, VIEWS, DATABASES, COLUMNS and DESCRIBE",
     )
 
 
 async def _show_tables(match: re.Match[str], database: str, catalog: Catalog) -> Answer:
     tables = await catalog.tables(_required(match.group(1) or database))
     return _listed("tab_name", [str(table["Name"]) for table in tables], match.group(3))
+
+
+async def _show_views(match: re.Match[str], database: str, catalog: Catalog) -> Answer:
+    tables = await catalog.tables(_required(match.group(1) or database))
+    views = [str(table["Name"]) for table in tables if table.get("TableType") == "VIRTUAL_VIEW"]
+    return _listed("views", views, match.group(3))
 
 
 async def _show_databases(match: re.Match[str], catalog: Catalog) -> Answer:

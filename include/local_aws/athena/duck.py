@@ -12,9 +12,10 @@ import pyarrow as pa
 from sqlglot import exp
 
 from include.local_aws.athena.errors import QueryFailedError
+from include.local_aws.athena.functions import MACROS
 from include.local_aws.athena.results import Row
 from include.local_aws.athena.statements import position_of
-from include.local_aws.athena.translation import MACROS, to_duckdb
+from include.local_aws.athena.translation import to_duckdb
 from include.local_aws.athena.values import Column, column_of, formatter
 
 _MEMORY_LIMIT = "1GB"
@@ -110,6 +111,8 @@ def explain_failure(error: duckdb.Error, tree: exp.Query) -> QueryFailedError:
     text = str(error)
     if missing := _MISSING_COLUMN.search(text):
         name = next(part for part in missing.groups() if part)
+        if name.startswith("$"):
+            return QueryFailedError("NOT_SUPPORTED", f'local Athena has no hidden column {name}: query "<table>$files"')
         place = next((one for one in tree.find_all(exp.Column) if one.name.lower() == name.lower()), None)
         return QueryFailedError("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", position=position_of(place))
     if missing := _MISSING_FUNCTION.search(text):

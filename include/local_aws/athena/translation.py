@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,35 +11,9 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from include.local_aws.athena.errors import QueryFailedError
+from include.local_aws.athena.functions import mend_function, trino_name
 from include.local_aws.athena.statements import position_of
-
-# Functions of Trino that DuckDB lacks or names otherwise and sqlglot passes on as they are.
-MACROS = (
-    "CREATE MACRO map_agg(k, v) AS map(list(k), list(v))",
-    "CREATE MACRO to_iso8601(t) AS CASE typeof(t) WHEN 'DATE' THEN strftime(t::TIMESTAMP, '%Y-%m-%d') "
-    "ELSE strftime(t, '%Y-%m-%dT%H:%M:%S.%g') || CASE WHEN typeof(t) LIKE '%ZONE' THEN 'Z' ELSE '' END END",
-    "CREATE MACRO from_unixtime_nanos(n) AS make_timestamp_ns(n)",
-    "CREATE MACRO is_nan(x) AS isnan(x)",
-    "CREATE MACRO day_of_month(t) AS day(t)",
-    "CREATE MACRO day_of_year(t) AS dayofyear(t)",
-    "CREATE MACRO codepoint(s) AS unicode(s)",
-    "CREATE MACRO array_max(a) AS list_max(a)",
-    "CREATE MACRO array_min(a) AS list_min(a)",
-    "CREATE MACRO array_position(a, x) AS coalesce(list_position(a, x), 0)",
-    "CREATE MACRO array_intersect(a, b) AS list_intersect(a, b)",
-    "CREATE MACRO array_except(a, b) AS list_filter(list_distinct(a), lambda x: NOT list_contains(b, x))",
-    "CREATE MACRO array_union(a, b) AS list_distinct(list_concat(a, b))",
-    "CREATE MACRO geometric_mean(x) AS geomean(x)",
-    "CREATE MACRO bitwise_and_agg(x) AS bit_and(x)",
-    "CREATE MACRO bitwise_or_agg(x) AS bit_or(x)",
-)
-
-_JODA = {
-    "yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "dd": "%d", "HH": "%H", "hh": "%I", "mm": "%M",
-    "ss": "%S", "SSSSSS": "%f", "SSS": "%g", "EEEE": "%A", "EEE": "%a", "E": "%a", "a": "%p", "DDD": "%j", "Z": "%z",
-    "y": "%Y", "M": "%-m", "d": "%-d", "H": "%-H", "h": "%-I", "m": "%-M", "s": "%-S", "xxxx": "%G", "ww": "%V", "e": "%u",
-}  # fmt: skip
-_JODA_PART = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*")
+from include.local_aws.athena.zones import is_day_difference, keeps_day, mend_zone, zone_call
 
 
 def qualified(tree: exp.Query, schema: Mapping[str, Any]) -> exp.Query | None:
@@ -73,7 +46,7 @@ def check_comparisons(tree: exp.Query) -> None:
     for node in tree.find_all(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE):
         for side, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(side, exp.Literal) and side.is_string and _is_typed(other):
-                kind = _trino_name(other)
+                kind = trino_name(other)
                 left, right = (kind, f"varchar({len(side.name)})")[:: 1 if other is node.left else -1]
                 sign = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}[node.key]
                 raise QueryFailedError(
@@ -84,13 +57,6 @@ def check_comparisons(tree: exp.Query) -> None:
 def _is_typed(node: exp.Expr) -> bool:
     typed = isinstance(node, exp.Column | exp.Cast | exp.Count)
     return typed and node.is_type(*exp.DataType.NUMERIC_TYPES, *exp.DataType.TEMPORAL_TYPES, "BOOLEAN")
-
-
-def _trino_name(node: exp.Expr) -> str:
-    kind = node.type
-    if kind is None:
-        return "unknown"
-    return "timestamp(6)" if kind.this == exp.DataType.Type.TIMESTAMP else kind.sql("trino").lower().replace(", ", ",")
 
 
 def _mend(node: exp.Expr) -> None:
@@ -105,10 +71,17 @@ def _mend(node: exp.Expr) -> None:
         _mend_division(node)
     elif isinstance(node, exp.Avg):
         _mend_average(node)
-    elif isinstance(node, exp.Anonymous):
-        _mend_function(node)
-    elif isinstance(node, exp.TimestampTrunc | exp.DateTrunc) and node.this.is_type("DATE"):
+    elif isinstance(node, exp.AtTimeZone):
+        mend_zone(node)
+    elif (zoned := zone_call(node)) is not None:
+        node.replace(zoned)
+        mend_zone(zoned)
+    elif keeps_day(node) or (isinstance(node, exp.TimestampTrunc | exp.DateTrunc) and node.this.is_type("DATE")):
         _wrap(node, "DATE")
+    elif is_day_difference(node):
+        node.replace(exp.Anonymous(this="TO_DAYS", expressions=[node.copy()]))
+    else:
+        mend_function(node)
 
 
 def _wrap(node: exp.Expr, kind: str) -> None:
@@ -165,40 +138,3 @@ def _mend_average(node: exp.Avg) -> None:
     if kind is not None and node.this.is_type("DECIMAL") and len(kind.expressions) == 2:
         outer = node.parent if isinstance(node.parent, exp.Window | exp.Filter) else node
         _wrap(outer, f"DECIMAL({kind.expressions[0].name}, {kind.expressions[1].name})")
-
-
-def _mend_function(node: exp.Anonymous) -> None:
-    name = node.name.lower()
-    if name in ("format_datetime", "parse_datetime") and len(node.expressions) == 2:
-        pattern = node.expressions[1]
-        if not pattern.is_string:
-            raise QueryFailedError("NOT_SUPPORTED", f"local Athena needs a literal pattern in {name}")
-        function = "STRFTIME" if name == "format_datetime" else "STRPTIME"
-        arguments = [node.expressions[0].copy(), exp.Literal.string(strftime_pattern(pattern.name))]
-        node.replace(exp.Anonymous(this=function, expressions=arguments))
-    elif name in ("any_match", "all_match", "none_match"):
-        _mend_match(node, name)
-
-
-def _mend_match(node: exp.Anonymous, name: str) -> None:
-    values, test = (one.copy() for one in node.expressions)
-    matches = exp.Anonymous(this="LEN", expressions=[exp.Anonymous(this="LIST_FILTER", expressions=[values, test])])
-    total: exp.Expr = (
-        exp.Anonymous(this="LEN", expressions=[values.copy()]) if name == "all_match" else exp.Literal.number(0)
-    )
-    node.replace(exp.Paren(this=(exp.GT if name == "any_match" else exp.EQ)(this=matches, expression=total)))
-
-
-def strftime_pattern(joda: str) -> str:
-    """Turn a Joda-Time pattern into strftime's. Raises QueryFailedError for a letter that has no equal."""
-
-    def part(match: re.Match[str]) -> str:
-        if match.group(1) is not None:
-            return match.group(1).replace("''", "'").replace("%", "%%") or "'"
-        if match.group(0) not in _JODA:
-            raise QueryFailedError(
-                "NOT_SUPPORTED", f"local Athena does not know {match.group(0)!r} in the date pattern {joda!r}"
-            )
-        return _JODA[match.group(0)]
-
-    return _JODA_PART.sub(part, joda)

@@ -72,6 +72,7 @@ def _described(kind: pa.DataType) -> tuple[str, int]:
         (pa.types.is_floating, "double", 17),
         (pa.types.is_date, "date", 0),
         (pa.types.is_time, "time", 3),
+        (pa.types.is_interval, "interval day to second", 3),
         (lambda one: pa.types.is_timestamp(one) and one.tz is not None, "timestamp with time zone", 3),
         (pa.types.is_timestamp, "timestamp", 3),
         (pa.types.is_map, "map", 0),
@@ -100,6 +101,18 @@ def _double(value: float) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
+def _interval(value: pa.MonthDayNano) -> str:
+    """Print months as `1-2`, any other interval as `3 04:05:06.789`."""
+    if value.months:
+        years, months = divmod(abs(value.months), 12)
+        return f"{'-' if value.months < 0 else ''}{years}-{months}"
+    millis = value.days * 86_400_000 + value.nanoseconds // 1_000_000
+    days, rest = divmod(abs(millis), 86_400_000)
+    seconds, rest = divmod(rest, 1000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+    return f"{'-' if millis < 0 else ''}{days} {clock}"
+
+
 def _nested(value: Any) -> str:
     if value is None:
         return "null"
@@ -119,8 +132,13 @@ def _scalar(value: Any) -> str:
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds") + (" UTC" if value.tzinfo else "")
     if isinstance(value, date | time):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, float):
-        return _double(value)
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+    prints = (form for kind, form in _PRINTED if isinstance(value, kind))
+    return next(prints, str)(value)
+
+
+_PRINTED: tuple[tuple[type, Format], ...] = (
+    (Decimal, lambda value: format(value, "f")),
+    (float, _double),
+    (pa.MonthDayNano, _interval),
+    (bytes, lambda value: base64.b64encode(value).decode()),
+)
