@@ -9,17 +9,23 @@ import signal
 import sys
 import threading
 
-from include.dynamo_lake.errors import LakeError
+from include.dynamo_lake.declaration import pipeline_names, read_declaration
+from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
-from include.laptop.running import Progress, deploy_all
+from include.laptop.running import Progress, deploy_all, read_running
 from include.local_aws.process import RunningLocalAws, start_local_aws
 
 
 def main() -> int:
-    """Serve until SIGINT or SIGTERM; return 1 when local AWS or a deployment fails."""
+    """Serve until SIGINT or SIGTERM; return 1 when local AWS or a deployment fails, 2 for declarations or a place that forbid it."""
     parser = argparse.ArgumentParser(prog="make local-aws", description=__doc__)
     parser.add_argument("--clock", help="start at this instant of the past (ISO 8601)")
     options = parser.parse_args()
+    try:
+        _check_place()
+    except LakeError as error:
+        print(error, file=sys.stderr)
+        return 2
     stopping = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda _signal, _frame: stopping.set())
@@ -34,6 +40,19 @@ def main() -> int:
     finally:
         paths.AWS_ENV_FILE.unlink(missing_ok=True)
         running.stop()
+
+
+def _check_place() -> None:
+    """Refuse mistaken declarations, and a second local AWS in one checkout: it would take the place of the first one's settings."""
+    for name in pipeline_names():
+        read_declaration(name)
+    try:
+        aws = read_running()
+    except TerminalError:
+        return
+    raise TerminalError(
+        f"Local AWS runs already at {aws['AWS_ENDPOINT_URL']}: use it, or stop it there with Ctrl-C first"
+    )
 
 
 def _serve(running: RunningLocalAws, stopping: threading.Event, say: Progress) -> int:

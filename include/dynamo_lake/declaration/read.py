@@ -45,8 +45,7 @@ def parse_declaration(name: str, content: bytes, file: str) -> Pipeline:
         )
         mistakes.append(problem)
     table = validate_table(_parse_toml(content, file), DECLARATION, "", mistakes)
-    if not mistakes:
-        mistakes.extend(rule_mistakes(table))
+    mistakes.extend(rule_mistakes(table))
     if mistakes:
         raise DeclarationError(file, tuple(mistakes))
     return build_pipeline(name, table)

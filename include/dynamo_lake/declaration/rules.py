@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from include.dynamo_lake.declaration.build import parse_attribute
+from include.dynamo_lake.declaration.cron import cron_problem
 from include.dynamo_lake.errors import Mistake
 
 Table = dict[str, Any]
 
 
 def rule_mistakes(table: Table) -> list[Mistake]:
-    """Every broken rule between the fields of a declaration whose fields are all well-formed."""
+    """Every broken rule between the fields of a declaration; a rule that needs a field which is missing or wrong is left out."""
     rules = (
+        _schedule,
         _sources,
         _main_source,
         _columns,
@@ -24,7 +26,20 @@ def rule_mistakes(table: Table) -> list[Mistake]:
         _unused_sources,
         _source_days,
     )
-    return [mistake for rule in rules for mistake in rule(table)]
+    return [mistake for rule in rules for mistake in _broken(rule, table)]
+
+
+def _broken(rule: Callable[[Table], Iterator[Mistake]], table: Table) -> list[Mistake]:
+    try:
+        return list(rule(table))
+    except KeyError:  # validation has told of that field already
+        return []
+
+
+def _schedule(table: Table) -> Iterator[Mistake]:
+    problem = cron_problem(table["schedule"]["cron"])
+    if problem:
+        yield Mistake("schedule.cron", problem, "Write minute, hour, day of month, month, day of week as numbers")
 
 
 def _sources(table: Table) -> Iterator[Mistake]:

@@ -70,6 +70,26 @@ def test_every_mistake_is_reported_at_once() -> None:
     }
 
 
+def test_broken_rules_are_reported_beside_malformed_fields() -> None:
+    text = SHIPPED.replace('policy = "daily"', 'policy = "often"').replace('"0 * * * *"', '"61 * * * *"')
+    text = text.replace('partition = "created_at"', 'partition = "createdat"').replace(
+        '"user_id", "campaign_id", "pos', '"nope", "pos'
+    )
+    assert set(mistakes_of(text)) == {"crawl.policy", "schedule.cron", "target.partition", "target.row_key"}
+
+
+@pytest.mark.parametrize("cron", ["*/15 * * * *", "0 0-6/2 1,15 * 1-5", "59 23 31 12 7"])
+def test_a_cron_expression_in_range_is_taken(cron: str) -> None:
+    assert parse(SHIPPED.replace("0 * * * *", cron)).schedule.cron == cron
+
+
+@pytest.mark.parametrize(
+    "cron", ["60 * * * *", "0 24 * * *", "0 0 0 * *", "5-1 * * * *", "*/0 * * * *", "0 0 * * MON", "0 * * *"]
+)
+def test_a_cron_expression_that_the_scheduler_would_not_read_is_refused(cron: str) -> None:
+    assert "schedule.cron" in mistakes_of(SHIPPED.replace("0 * * * *", cron))
+
+
 CHANGES: list[tuple[str, str, str]] = [
     ('title = "Campaign', 'title = Campaign', "file"),
     ('cron = "0 * * * *"', 'cron = "hourly"', "schedule.cron"),
