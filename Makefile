@@ -15,7 +15,7 @@ DAG ?= campaign_hourly
 ADVANCE ?= 3600
 TRAFFIC ?= 1
 
-.PHONY: help setup run test test-fast test-deep bundle deploy destroy lint local-aws dag clock up down screenshots
+.PHONY: help setup run test test-fast test-deep bench bundle deploy destroy lint local-aws dag clock up down screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ test-fast: setup ## tests without Spark and without servers (60 seconds at most)
 test-deep: setup ## the long tests
 	@$(AIRFLOW) -m include.laptop.tests deep
 
+bench: setup ## the benchmarks into docs/benchmarks.md (FULL=1 for ten million rows, ONLY=a,b for some)
+	@$(PYTHON) -m include.laptop.setup.extras bench
+	@$(AIRFLOW) -m include.laptop.bench $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
+
 bundle: setup ## all that is deployed, into dist/, each file named by its content
 	@$(AIRFLOW) -m include.deploy.dist
 
@@ -64,7 +68,7 @@ destroy: setup ## take its stacks away, data stays (ENV=; DELETE_DATA=1 CONFIRM=
 	@$(AIRFLOW) -m include.deploy.commands destroy --env "$(ENV)" $(if $(DELETE_DATA),--delete-data --confirm "$(CONFIRM)") $(if $(PIPELINE),--pipeline $(PIPELINE))
 
 lint: setup ## ruff, mypy, import-linter; cfn-lint and checkov on the template
-	@$(PYTHON) -m include.laptop.setup.linters
+	@$(PYTHON) -m include.laptop.setup.extras lint
 	@$(AIRFLOW) -m ruff check .
 	@$(AIRFLOW) -m ruff format --check .
 	@$(AIRFLOW) -m mypy include/dynamo_lake include/stream_capture include/deploy include/laptop plugins dags glue_scripts

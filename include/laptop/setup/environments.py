@@ -49,12 +49,12 @@ def install_local_aws(uv: Path, say: Say) -> None:
     run(command, "installing local AWS")
 
 
-def install_linters(uv: Path, requirements: Path, say: Say) -> None:
-    """The template's linters: their pins conflict with Airflow's."""
-    say("cfn-lint and checkov")
-    _make(uv, paths.INFRA_ENV)
-    command = [uv, "pip", "install", "-q", "--python", paths.python_of(paths.INFRA_ENV), "-r", requirements]
-    run(command, "installing cfn-lint and checkov")
+def install_extra(uv: Path, environment: Path, requirements: Path, say: Say) -> None:
+    """The tools of one command, whose pins conflict with Airflow's."""
+    say(f"the environment {environment.name}")
+    _make(uv, environment)
+    command = [uv, "pip", "install", "-q", "--python", paths.python_of(environment), "-r", requirements]
+    run(command, f"installing {requirements.name}")
 
 
 def _make(uv: Path, environment: Path) -> None:

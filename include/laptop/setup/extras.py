@@ -1,28 +1,33 @@
-"""``python -m include.laptop.setup.linters``: the template's linters, installed when `make lint` first needs them."""
+"""``python -m include.laptop.setup.extras lint|bench``: an environment that one command needs, made when it is first needed."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import sys
+from pathlib import Path
 
 from include.laptop import paths
 from include.laptop.setup import environments
 from include.laptop.setup.errors import SetupError
 
-REQUIREMENTS = paths.ROOT / "include" / "infra" / "requirements-lint.txt"
-STAMP = paths.INFRA_ENV / "requirements.sha256"
+EXTRAS: dict[str, tuple[Path, Path]] = {
+    "lint": (paths.INFRA_ENV, paths.ROOT / "include" / "infra" / "requirements-lint.txt"),
+    "bench": (paths.BENCH_ENV, paths.ROOT / "include" / "laptop" / "bench" / "requirements.txt"),
+}
 
 
-def main() -> int:
-    """Return 0 when the linters of these requirements are in place, 1 with one line where they cannot be."""
-    wanted = hashlib.sha256(f"{sys.version_info[:2]} {paths.ROOT}".encode() + REQUIREMENTS.read_bytes()).hexdigest()
+def main(name: str) -> int:
+    """Return 0 when the environment of these requirements is in place, 1 with one line where it cannot be."""
+    environment, requirements = EXTRAS[name]
+    stamp = environment / "requirements.sha256"
+    wanted = hashlib.sha256(f"{sys.version_info[:2]} {paths.ROOT}".encode() + requirements.read_bytes()).hexdigest()
     try:
         with paths.SETUP_LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not STAMP.is_file() or STAMP.read_text() != wanted:
-                environments.install_linters(environments.install_uv(print), REQUIREMENTS, print)
-                STAMP.write_text(wanted)
+            if not stamp.is_file() or stamp.read_text() != wanted:
+                environments.install_extra(environments.install_uv(print), environment, requirements, print)
+                stamp.write_text(wanted)
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
@@ -30,4 +35,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1]))

@@ -1,0 +1,132 @@
+"""(b), (c), (e): a run, and the first load, against reading both tables whole as the replaced job did."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+
+from include.laptop import paths
+from include.laptop.bench.benchmark import (
+    Bar,
+    Benchmark,
+    Case,
+    Plot,
+    Results,
+    Scale,
+    Section,
+    Values,
+    measured_merges,
+    mebibytes,
+    merge_values,
+    ratio_verdict,
+    rows_of,
+    seconds,
+)
+from include.laptop.bench.generate import ENTRIES, recent_changes, write_campaigns, write_changes
+from include.laptop.bench.increments import CHANGES
+from include.laptop.bench.lake import MAIN, BenchLake
+from include.laptop.bench.reload_lake import run_reload
+
+GIB = 2**30
+PEAK_TARGET_GIB = 3
+
+
+def _against_spark(lake: BenchLake) -> Values:
+    files = write_changes(lake.folder / "recent.json.gz", recent_changes(CHANGES))
+    run = merge_values(measured_merges(lake, {MAIN: files}))
+    return {"run": run, "reload": run_reload(lake)}
+
+
+def _against_duckdb(lake: BenchLake) -> Values:
+    lake.main_files(lake.items)
+    write_campaigns(lake.folder / "campaigns")
+    output = lake.folder / "duckdb-output"
+    folders = [lake.folder / "items" / str(lake.items), lake.folder / "campaigns", output]
+    command = [paths.python_of(paths.AWS_ENV), "-m", "include.laptop.bench.duckdb_reload", *folders]
+    finished = subprocess.run(
+        [str(part) for part in command], cwd=paths.ROOT, capture_output=True, text=True, check=True
+    )
+    shutil.rmtree(output, ignore_errors=True)
+    values: Values = json.loads(finished.stdout)
+    lake.say(f"DuckDB's reload: {values['work_s']:.1f} s")
+    return values
+
+
+def _first_load(lake: BenchLake) -> Values:
+    if lake.load is None:
+        raise ValueError("the lake was not loaded")
+    return {"items": lake.items, **merge_values(lake.load)}
+
+
+def _render_spark(results: Results) -> Section:
+    values = results["b"]["reload"]
+    run, reload = values["run"]["work_s"], values["reload"]["work_s"]
+    table = [
+        ["", "without Spark's start", "whole job"],
+        ["run of 10,000 changes", seconds(run), seconds(values["run"]["job_s"])],
+        ["full reload in Spark", seconds(reload), seconds(values["reload"]["job_s"])],
+    ]
+    return Section(
+        ratio_verdict("full reload against our run, without Spark's start", reload / run, 10, at_least=True),
+        table,
+        "The reload reads the export files whole with an explicit schema, explodes, joins (broadcast) and overwrites Parquet by day: "
+        "faster than the replaced job, which read the tables by scans. The run also keeps mirrors, quarantine and history.",
+        Plot("reload", "A run against a full reload", "seconds, without Spark's start",
+             [Bar("run of 10,000 changes", run), Bar("full reload in Spark", reload)]),
+    )  # fmt: skip
+
+
+def _render_duckdb(results: Results) -> Section:
+    duckdb, run = results["c"]["reload"], results["b"]["reload"]["run"]["work_s"]
+    table = [
+        ["", "seconds", "peak memory"],
+        ["full reload in DuckDB, local disk", seconds(duckdb["work_s"]), mebibytes(duckdb["peak_memory_bytes"])],
+        ["run of 10,000 changes", seconds(run), mebibytes(results["b"]["reload"]["run"]["peak_memory_bytes"])],
+    ]
+    return Section(
+        f"full reload in DuckDB against our run, without Spark's start: **{duckdb['work_s'] / run:.2f}**",
+        table,
+        "DuckDB reads and writes the local disk, without S3, catalog, or history: the fastest full reload that we know of here.",
+        Plot("duckdb", "A run against a reload in DuckDB", "seconds",
+             [Bar("run of 10,000 changes", run), Bar("full reload in DuckDB", duckdb["work_s"])]),
+    )  # fmt: skip
+
+
+def _render_load(results: Results) -> Section:
+    load, reload = results["e"]["load"], results["b"]["reload"]["reload"]
+    peak = load["peak_memory_bytes"] / GIB
+    ratio = ratio_verdict("first load against the plain Spark reload", load["work_s"] / reload["work_s"], 2.5)
+    missed = "" if peak <= PEAK_TARGET_GIB else f": missed by {peak / PEAK_TARGET_GIB - 1:.0%}"
+    table = [
+        ["", "without Spark's start", "items/s", "peak memory"],
+        _load_row("first load", load, load["items"]),
+        _load_row("plain Spark reload", reload, load["items"]),
+        *([name, seconds(value), "", ""] for name, value in load["phases"].items()),
+    ]
+    return Section(
+        f"{ratio}; peak memory **{peak:.2f} GiB** (target ≤ {PEAK_TARGET_GIB} GiB{missed})",
+        table,
+        f"{load['items']:,} items, {rows_of(load['items'])} ({ENTRIES} an item): mirrors, quarantine and target from one full export.",
+        Plot("first-load", "The first load", "seconds, without Spark's start",
+             [Bar("first load", load["work_s"]), Bar("plain Spark reload", reload["work_s"])]),
+    )  # fmt: skip
+
+
+def _load_row(name: str, values: Values, items: int) -> list[str]:
+    memory = mebibytes(values["peak_memory_bytes"])
+    return [name, seconds(values["work_s"]), f"{items / values['work_s']:,.0f}", memory]
+
+
+def _one(name: str, scale: Scale, measure: Callable[[BenchLake], Values]) -> Sequence[Case]:
+    return [Case(name, scale.reload, measure)]
+
+
+SPARK = Benchmark(
+    "b", "A run against a full reload", lambda scale: _one("reload", scale, _against_spark), _render_spark
+)
+DUCKDB = Benchmark(
+    "c", "A run against DuckDB's reload", lambda scale: _one("reload", scale, _against_duckdb), _render_duckdb
+)
+LOAD = Benchmark("e", "The first load", lambda scale: _one("load", scale, _first_load), _render_load)
