@@ -41,6 +41,7 @@ class FakeS3:
 
     objects: dict[str, bytes] = field(default_factory=dict)
     before_put: list[Callable[[], None]] = field(default_factory=list)
+    date: dict[str, Any] = field(default_factory=lambda: DATE)
     meta = Meta()
 
     def etag(self, key: str) -> str:
@@ -49,7 +50,7 @@ class FakeS3:
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if Key not in self.objects:
             raise refusal("NoSuchKey")
-        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self.etag(Key), **DATE}
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self.etag(Key), **self.date}
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **condition: Any) -> None:
         if self.before_put:
@@ -69,7 +70,7 @@ class FakeS3:
         self.objects.pop(Key, None)
 
     def head_bucket(self, *, Bucket: str) -> dict[str, Any]:
-        return DATE
+        return dict(self.date)
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, Delimiter: str = "") -> dict[str, Any]:
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
@@ -94,12 +95,13 @@ class FakeGlue:
     slot_taken: bool = False
     before_update: list[Callable[[], None]] = field(default_factory=list)
     after_start_crawler: list[Callable[[], None]] = field(default_factory=list)
+    date: dict[str, Any] = field(default_factory=lambda: DATE)
     meta = Meta()
 
     def get_table(self, *, DatabaseName: str, Name: str) -> dict[str, Any]:
         if (DatabaseName, Name) not in self.tables:
             raise refusal("EntityNotFoundException")
-        return {"Table": self.tables[DatabaseName, Name], **DATE}
+        return {"Table": self.tables[DatabaseName, Name], **self.date}
 
     def put_table(self, database: str, table_input: dict[str, Any]) -> None:
         version = int(self.tables.get((database, table_input["Name"]), {"VersionId": "0"})["VersionId"])
@@ -141,7 +143,7 @@ class FakeGlue:
         self.calls.append(f"stop {JobRunIds[0]}")
 
     def get_crawler(self, *, Name: str) -> dict[str, Any]:
-        return {"Crawler": self.crawlers[Name], **DATE}
+        return {"Crawler": self.crawlers[Name], **self.date}
 
     def start_crawler(self, *, Name: str) -> None:
         self.calls.append(f"crawl {Name}")
@@ -164,12 +166,16 @@ class FakeDynamoDB:
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     refuse: str = ""
+    date: dict[str, Any] = field(default_factory=lambda: DATE)
     meta = Meta()
 
     def describe_continuous_backups(self, *, TableName: str) -> dict[str, Any]:
         if TableName not in self.recovery:
             raise refusal("TableNotFoundException", TableName)
-        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": self.recovery[TableName]}, **DATE}
+        return {
+            "ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": self.recovery[TableName]},
+            **self.date,
+        }
 
     def describe_table(self, *, TableName: str) -> dict[str, Any]:
         key = self.keys[TableName]

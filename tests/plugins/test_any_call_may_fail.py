@@ -1,0 +1,138 @@
+"""Whatever call to AWS fails, and wherever a task is killed: a retry, or the next run, ends with every change once.
+
+Real tasks on the simulated AWS. Every call that changes something is struck in every run of the tests, every other one
+in the long run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from lake_airflow.operators.merge import GlueBatchOperator
+
+from include.dynamo_lake.errors import TerminalError
+from tests.histories.images import MAIN_KEYS
+from tests.plugins.simulation.lakes import Lakeside, item, lakeside
+from tests.plugins.simulation.runs import SimulatedRun
+from tests.plugins.simulation.wire import KilledError, Strike
+
+CHANGES = ("put_", "start_", "export_", "update_", "create_", "copy_", "delete_", "stop_")
+
+
+def refused(code: str, status: int) -> Callable[[], NoReturn]:
+    def strike() -> NoReturn:
+        response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(response, "Operation")
+
+    return strike
+
+
+def killed() -> NoReturn:
+    raise KilledError
+
+
+def unheard() -> NoReturn:
+    raise ConnectTimeoutError(endpoint_url="https://aws")
+
+
+def unanswered() -> NoReturn:
+    raise ReadTimeoutError(endpoint_url="https://aws")
+
+
+STRIKES: dict[str, tuple[Any, Callable[[], NoReturn]]] = {
+    "throttled": ("before", refused("ThrottlingException", 400)),
+    "an internal error": ("before", refused("InternalServerError", 500)),
+    "an internal error after the work was done": ("after", refused("ServiceUnavailable", 503)),
+    "expired credentials": ("before", refused("ExpiredTokenException", 400)),
+    "no connection": ("before", unheard),
+    "a lost answer": ("after", unanswered),
+    "killed before it": ("before", killed),
+    "killed after it": ("after", killed),
+}
+
+
+@contextmanager
+def an_hour_behind(pipeline: str) -> Iterator[Lakeside]:
+    """A bootstrapped lake and an hour of changes that nobody has taken yet."""
+    with lakeside(pipeline) as made:
+        made.world.write(MAIN_KEYS[0], item("t1"))
+        made.world.write(MAIN_KEYS[1], item("t1", "t2"))
+        SimulatedRun(made.world, "bootstrap").finish()
+        made.change()
+        made.wire.calls.clear()
+        yield made
+
+
+def places(pipeline: str, *, is_change: bool) -> list[int]:
+    """The numbers of an undisturbed run's calls that change something, or of the others."""
+    with an_hour_behind(pipeline) as made:
+        SimulatedRun(made.world, "hourly").finish()
+        made.require_sound()
+        names = (name.partition(".")[2] for name in made.wire.calls)
+        return [number for number, name in enumerate(names) if name.startswith(CHANGES) == is_change]
+
+
+def strike(made: Lakeside, number: int, name: str) -> SimulatedRun:
+    """Begin a run and let call ``number`` fail; a retry must be able to help."""
+    when, what = STRIKES[name]
+    made.wire.strike = Strike(number, when, what)
+    run = SimulatedRun(made.world, "hourly")
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - whatever the task makes of it
+        run.finish()
+    assert not isinstance(caught.value, TerminalError | AssertionError), f"call {number}: {caught.value!r}"
+    made.wire.strike = None
+    return run
+
+
+def retry(made: Lakeside, run: SimulatedRun) -> None:
+    """The task is tried again, and the run goes on."""
+    run.finish()
+
+
+def abandon(made: Lakeside, run: SimulatedRun) -> None:
+    """Nobody looks after the run; an hour later comes the next."""
+    made.change()
+    SimulatedRun(made.world, "hourly").finish()
+
+
+Follow = Callable[[Lakeside, SimulatedRun], None]
+FOLLOWED = pytest.mark.parametrize("follow", [retry, abandon])
+STRUCK = pytest.mark.parametrize("name", STRIKES)
+
+
+@STRUCK
+@FOLLOWED
+def test_a_call_that_changes_something_may_fail(pipeline: str, name: str, follow: Follow) -> None:
+    for number in places(pipeline, is_change=True):
+        fail_and_follow(pipeline, number, name, follow)
+
+
+@pytest.mark.deep
+@STRUCK
+@FOLLOWED
+def test_a_call_that_only_looks_may_fail(pipeline: str, name: str, follow: Follow) -> None:
+    for number in places(pipeline, is_change=False):
+        fail_and_follow(pipeline, number, name, follow)
+
+
+def fail_and_follow(pipeline: str, number: int, name: str, follow: Follow) -> None:
+    with an_hour_behind(pipeline) as made:
+        follow(made, strike(made, number, name))
+        made.require_sound()
+
+
+def test_a_task_that_does_not_look_for_its_batchs_run_would_pay_for_a_second(
+    pipeline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests above can fail: here is what they guard against."""
+    monkeypatch.setattr(GlueBatchOperator, "_find_run", lambda operator: None)
+    with an_hour_behind(pipeline) as undisturbed:
+        SimulatedRun(undisturbed.world, "hourly").finish()
+        started = undisturbed.wire.calls.index("glue.start_job_run")
+    with an_hour_behind(pipeline) as made:
+        retry(made, strike(made, started, "a lost answer"))
+        assert "has run" in made.world.violations[0]
