@@ -41,7 +41,7 @@ class TaskInstance:
         return self.xcoms.get((task_ids, key))
 
 
-@dataclass
+@dataclass(eq=False)
 class SimulatedRun:
     """A run: ``step`` takes its next task to the end, or raises what the task raised; then ``step`` is its retry."""
 
