@@ -40,16 +40,22 @@ LOCAL_AWS = Suite("local AWS", _AWS, ("tests/local_aws", *NOT_DEEP))
 SPARK = Suite("Spark", _AIRFLOW, ("tests/spark", *NOT_DEEP))
 SECOND = ("tests/pipelines/parcel_routes.toml",)
 E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
+_LONG = (("HYPOTHESIS_PROFILE", "deep"),)
 DEEP = (
-    Suite("unit, deep", _AIRFLOW, ("tests/unit",), (("HYPOTHESIS_PROFILE", "deep"),)),
-    Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
-    Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), (("HYPOTHESIS_PROFILE", "deep"),)),
-    Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
+    (
+        Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
+        Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
+        Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
+    ),
+    (
+        Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
+        Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
+    ),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),
     "test": ((UNIT, INFRA, DAGS, LOCAL_AWS), (SPARK, E2E)),
-    "deep": (DEEP,),
+    "deep": DEEP,
 }
 
 

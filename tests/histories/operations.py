@@ -135,9 +135,9 @@ RUNS = _runs()
 
 
 def operations(
-    *, is_lossy: bool, has_stream: bool = True, lanes: int = 1, most_rounds: int = 8
+    *, is_lossy: bool, has_stream: bool = True, lanes: int = 1, rounds: tuple[int, int] = (3, 8), most_runs: int = 2
 ) -> st.SearchStrategy[list[Operation]]:
-    """Histories of three to eight rounds: writes, the stream, time, then runs.
+    """Histories of so many rounds: writes, the stream, time, then up to ``most_runs`` runs.
 
     ``is_lossy``: stream records may be lost; without ``has_stream`` nothing captures them before the end. ``lanes``: so many
     histories under different keys, which share everything but their writes.
@@ -151,8 +151,8 @@ def operations(
         writes,
         st.lists(captures, max_size=2 if has_stream else 0),
         passing.map(lambda operation: [operation]),
-        st.lists(st.sampled_from(RUNS), min_size=1, max_size=2),
+        st.lists(st.sampled_from(RUNS), min_size=1, max_size=most_runs),
         rare,
     )
-    rounds = st.lists(one_round, min_size=3, max_size=most_rounds)
-    return rounds.map(lambda several: [operation for one in several for part in one for operation in part])
+    several_rounds = st.lists(one_round, min_size=rounds[0], max_size=rounds[1])
+    return several_rounds.map(lambda several: [operation for one in several for part in one for operation in part])

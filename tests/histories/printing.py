@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hypothesis import currently_in_test_context, note
+
 from tests.histories.operations import Operation
 
 
 class PrintedTest:
     """Source of a test for one history. ``module``: where its ``play`` is; ``fixtures``: what ``play`` takes first.
 
-    Made cheaply for every history, and formatted only where Hypothesis reports one (``note``).
+    Made cheaply for every history, and formatted only where Hypothesis reports one.
     """
 
     def __init__(self, module: str, history: Sequence[Operation], fixtures: tuple[str, ...] = ()) -> None:
@@ -28,3 +30,9 @@ class PrintedTest:
             f"    history = [\n{lines}\n    ]\n"
             f"    assert play({', '.join((*self.fixtures, 'history'))}).truth_differences() == []\n"
         )
+
+
+def note_test(printed: object) -> None:
+    """Let Hypothesis print the test beside a failure; a history that is played by itself needs none."""
+    if currently_in_test_context():
+        note(printed)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from hypothesis import given, note
+from hypothesis import given
 
 from tests.histories.declarations import mended_declaration, unmended_declaration
 from tests.histories.driver import Driver
 from tests.histories.engine import ReferenceEngine
 from tests.histories.operations import Mend, Operation, operations
-from tests.histories.printing import PrintedTest
+from tests.histories.printing import PrintedTest, note_test
 
 MENDED = mended_declaration()
 UNMENDED = unmended_declaration()
 
 
 def play(history: list[Operation]) -> Driver:
-    note(PrintedTest(__name__, history))
+    note_test(PrintedTest(__name__, history))
     first = UNMENDED if Mend() in history else MENDED
     driver = Driver(first, MENDED, ReferenceEngine(first))
     driver.play(history)
