@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.dynamo_lake.wake_ups import build_wake_up
 from include.stream_capture.change_files import StreamBatch, build_batches
 from include.stream_capture.metrics import build_metrics
 from include.stream_capture.settings import Settings, read_settings
@@ -97,8 +98,8 @@ def _put(outlets: Outlets, key: str, content: bytes) -> datetime:
 
 def _commit_wake_up(batches: list[StreamBatch], outlets: Outlets) -> None:
     """Send one message: a wake-up call, never the list of work."""
-    body = {"pipeline": outlets.settings.pipeline, "keys": [batch.inbox_key for batch in batches]}
-    outlets.sqs.send_message(QueueUrl=outlets.settings.wake_up_queue_url, MessageBody=json.dumps(body))
+    body = build_wake_up(outlets.settings.pipeline, (batch.inbox_key for batch in batches))
+    outlets.sqs.send_message(QueueUrl=outlets.settings.wake_up_queue_url, MessageBody=body)
 
 
 def _log_failure(batch: StreamBatch, error: Exception, log: Callable[[str], None]) -> None:

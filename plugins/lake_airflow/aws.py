@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_glue import GlueClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Clients:
     @cached_property
     def athena(self) -> AthenaClient:
         return cast("AthenaClient", self._client("athena"))
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        return cast("SQSClient", self._client("sqs"))
 
     @cached_property
     def logs(self) -> Any:

@@ -14,6 +14,8 @@ GROUPS = {
 TASKS = {
     "plan": "Decides **what this run works on** and keeps that in `state/coverage.json` before anything is started. A plan that "
     "cannot be met (missing table, no point-in-time recovery, a range in the future, a gap) fails here and says what to do.",
+    "hear": "Takes **all** wake-up calls off the queue and looks into the inbox. Skips the run where the inbox is empty, or "
+    "before the first bootstrap. A message that is no wake-up call is put aside under `rejected/_messages/`, with the reason.",
     "crawl_source": "Starts the crawler that catalogs this DynamoDB table; skipped where it has run today and the declaration says "
     "`crawl.policy = daily`. The merge never reads a crawled schema.",
     "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks.",
@@ -30,6 +32,8 @@ TASKS = {
     "finds no row.",
     "snapshot": "Moves the readers' table to the verified snapshot in one conditional update, forwards only.",
     "finish": "Moves applied change files out of the inbox and takes the applied windows off the plan: `covered_through` moves on.",
+    "run_again": "Starts the next run at once where the inbox held more than one run takes (`inbox.max_run_mib`): its success is "
+    "an event of the wake-up asset. Skipped where nothing is left.",
     "crawl_output": "Starts the output crawler where it is due and the lake's head is published, so that no crawl shows an "
     "unverified snapshot.",
     "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it.",
@@ -60,6 +64,21 @@ def bootstrap_doc(pipeline: Pipeline) -> str:
 Exports {_tables(pipeline)} in full as of now and makes `{pipeline.target.table}` from them. Run it once before
 `{pipeline.name}_hourly`, and again when a run reports a **gap** (point-in-time recovery was off, or nothing ran for longer
 than it reaches): it repairs the tables, removes what is gone, and undoes nothing newer.
+"""
+
+
+def on_change_doc(pipeline: Pipeline) -> str:
+    """Markdown of the on-change DAG."""
+    return f"""### {pipeline.title}: what has just changed, to `{pipeline.target.table}`
+
+{pipeline.description}
+
+A write to {_tables(pipeline)} reaches this DAG by itself: stream, function, change file in the inbox, wake-up call on the queue. A
+run takes the whole inbox, merges, verifies and publishes it as every run does. The message is a call, the inbox is the list
+of work: lost, doubled and late messages are harmless, and `{pipeline.name}_hourly` takes what nobody called for.
+
+**Start it from outside**: `POST /api/v2/dags/{pipeline.name}_on_change/dagRuns` with `"logical_date": null`.
+**Nothing arrives**: see "Wake-up age" and "Capture age" in the runbook.
 """
 
 

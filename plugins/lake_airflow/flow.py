@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from airflow.sdk import Label, Param, TaskGroup, TriggerRule, XComArg, task
+from airflow.sdk import Asset, Label, Param, TaskGroup, TriggerRule, XComArg, task
 
 from lake_airflow.docs import GROUPS, TASKS
 from lake_airflow.operators.check import AthenaCheckOperator
@@ -19,7 +19,8 @@ from lake_airflow.settings import CommonSettings
 from lake_airflow.steps.announce import build_asset
 from lake_airflow.steps.batch import build_batch
 from lake_airflow.steps.contract import check_contract
-from lake_airflow.steps.finish import finish
+from lake_airflow.steps.finish import finish, run_again
+from lake_airflow.steps.hear import hear
 from lake_airflow.steps.plan import Kind, plan
 from lake_airflow.steps.publish import assert_pointer
 from lake_airflow.steps.verify import check_counts
@@ -38,6 +39,14 @@ def range_params() -> dict[str, Param]:
     }
 
 
+class _Applied(NamedTuple):
+    """What follows a batch's publication: ``finish``, the group to add to, and the ids of the checks that cost something."""
+
+    finished: Any
+    publish: TaskGroup
+    checks: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class FlowBuilder:
     """Builds the groups of one DAG; every method adds its tasks to the DAG that is being defined."""
@@ -46,18 +55,43 @@ class FlowBuilder:
     common: CommonSettings
 
     def build(self, kind: Kind) -> None:
-        """Add all tasks of one run and their order."""
+        """Add all tasks of one run that reads exports, and their order."""
         planned = task(task_id=PLAN, doc_md=TASKS["plan"])(plan)(pipeline=self.lake.pipeline.name, kind=kind)
         contract, crawls = self._capture(planned)
-        branch, job = self._merge()
-        contract >> branch
+        applied = self._apply(contract)
+        with applied.publish:
+            crawl = self._output_crawl()
+            wait = self._crawl_sensor("wait_crawl_output", crawl)
+            pointer = task(
+                task_id="assert_pointer", doc_md=TASKS["assert_pointer"], trigger_rule=TriggerRule.NONE_FAILED
+            )(assert_pointer)(pipeline=self.lake.pipeline.name)
+            announced = self._announce(applied.checks, (*crawls, crawl.task_id))
+            applied.finished >> crawl >> wait >> pointer >> announced
+
+    def build_on_change(self, wake_up: Asset) -> None:
+        """Add all tasks of one run that takes the inbox alone, and their order; events of ``wake_up`` start it."""
+        heard = task.short_circuit(task_id=PLAN, doc_md=TASKS["hear"])(hear)(pipeline=self.lake.pipeline.name)
+        applied = self._apply(heard, self.lake.pipeline.inbox.max_run_bytes)
+        with applied.publish:
+            again = task(task_id="run_again", doc_md=TASKS["run_again"], outlets=[wake_up])(run_again)()
+            applied.finished >> [self._announce(applied.checks, ()), again]
+
+    def _apply(self, ready: Any, max_inbox_bytes: int | None = None) -> _Applied:
+        """Add what all runs have in common, from the batch to the end of its publication."""
+        branch, job = self._merge(max_inbox_bytes)
+        ready >> branch
         # Not with >>: there a label takes the group of a group's first task for the task itself.
         branch.operator.set_downstream(job, edge_modifier=Label("statements to apply"))
         counts, checks = self._verify()
         job >> [counts, *checks]
-        snapshot, finished = self._publish(crawls, tuple(check.task_id for check in checks))
-        [counts, *checks] >> snapshot
+        with TaskGroup("publish", tooltip=GROUPS["publish"]) as publish:
+            snapshot = PublishOperator(task_id="snapshot", doc_md=TASKS["snapshot"], pipeline=self.lake.pipeline.name)
+            finished: Any = task(task_id="finish", doc_md=TASKS["finish"], trigger_rule=TriggerRule.NONE_FAILED)(
+                finish
+            )(pipeline=self.lake.pipeline.name)
+        [counts, *checks] >> snapshot >> finished
         branch.operator.set_downstream(finished.operator, edge_modifier=Label("nothing to do"))
+        return _Applied(finished, publish, tuple(check.task_id for check in checks))
 
     def _capture(self, planned: XComArg) -> tuple[Any, tuple[str, ...]]:
         with TaskGroup("capture", tooltip=GROUPS["capture"]):
@@ -91,10 +125,10 @@ class FlowBuilder:
             aws_conn_id=self._connection,
         ).expand_kwargs(planned)
 
-    def _merge(self) -> tuple[Any, Any]:
+    def _merge(self, max_inbox_bytes: int | None) -> tuple[Any, Any]:
         with TaskGroup("merge", tooltip=GROUPS["merge"]):
             branch = task.branch(task_id="build_batch", doc_md=TASKS["build_batch"])(build_batch)(
-                pipeline=self.lake.pipeline.name
+                pipeline=self.lake.pipeline.name, max_inbox_bytes=max_inbox_bytes
             )
             job = GlueBatchOperator(
                 task_id="glue_job",
@@ -125,27 +159,15 @@ class FlowBuilder:
             ]
         return counts, checks
 
-    def _publish(self, source_crawls: tuple[str, ...], checks: tuple[str, ...]) -> tuple[Any, Any]:
-        pipeline = self.lake.pipeline.name
-        go_on = TriggerRule.NONE_FAILED
-        with TaskGroup("publish", tooltip=GROUPS["publish"]):
-            snapshot = PublishOperator(task_id="snapshot", doc_md=TASKS["snapshot"], pipeline=pipeline)
-            finished = task(task_id="finish", doc_md=TASKS["finish"], trigger_rule=go_on)(finish)(pipeline=pipeline)
-            crawl = self._output_crawl()
-            wait = self._crawl_sensor("wait_crawl_output", crawl)
-            pointer = task(task_id="assert_pointer", doc_md=TASKS["assert_pointer"], trigger_rule=go_on)(
-                assert_pointer
-            )(pipeline=pipeline)
-            told = AnnounceOperator(
-                task_id="announce",
-                doc_md=TASKS["announce"],
-                pipeline=pipeline,
-                checks=checks,
-                crawls=(*source_crawls, crawl.task_id),
-                outlets=[build_asset(self.lake)],
-            )
-            snapshot >> finished >> crawl >> wait >> pointer >> told
-        return snapshot, finished
+    def _announce(self, checks: tuple[str, ...], crawls: tuple[str, ...]) -> AnnounceOperator:
+        return AnnounceOperator(
+            task_id="announce",
+            doc_md=TASKS["announce"],
+            pipeline=self.lake.pipeline.name,
+            checks=checks,
+            crawls=crawls,
+            outlets=[build_asset(self.lake)],
+        )
 
     def _output_crawl(self) -> OutputCrawlOperator:
         return OutputCrawlOperator(

@@ -10,7 +10,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, TriggerRule
 from lake_airflow.flow import FlowBuilder
-from lake_airflow.pipelines import Lake
+from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.policy import (
     CRAWL_CEILING,
     EXPORT_CEILING,
@@ -38,10 +38,13 @@ def settled(task: Any, name: str) -> Any:
     return task.partial_kwargs.get(name) if hasattr(task, "partial_kwargs") else getattr(task, name)
 
 
-def test_every_declaration_has_its_dags() -> None:
+def test_every_declaration_has_the_dags_of_its_mode() -> None:
     assert BAG.import_errors == {}
-    hourly = [name for name in pipeline_names() if read_declaration(name).schedule.mode != "on_change"]
-    assert {f"{name}_bootstrap" for name in pipeline_names()} | {f"{name}_hourly" for name in hourly} <= set(BAG.dags)
+    for name in pipeline_names():
+        mode = read_declaration(name).schedule.mode
+        assert f"{name}_bootstrap" in BAG.dags
+        assert (f"{name}_hourly" in BAG.dags) == (mode in {"hourly", "both"})
+        assert (f"{name}_on_change" in BAG.dags) == (mode in {"on_change", "both"})
 
 
 @every_dag
@@ -50,7 +53,9 @@ def test_a_dag_says_what_it_is(dag: Any) -> None:
     assert dag.doc_md
     assert dag.description
     assert {tag for tag in dag.tags if not tag.startswith("pipeline:")} <= {tag.value for tag in Tag}
-    assert dag.owner == read_declaration(dag.dag_id.rpartition("_")[0]).owner
+    (pipeline,) = (tag.removeprefix("pipeline:") for tag in dag.tags if tag.startswith("pipeline:"))
+    assert dag.dag_id.startswith(f"{pipeline}_")
+    assert dag.owner == read_declaration(pipeline).owner
 
 
 @every_dag
@@ -109,6 +114,10 @@ def bootstrap() -> Any:
     return BAG.dags[f"{pipeline_names()[0]}_bootstrap"]
 
 
+def on_change() -> Any:
+    return BAG.dags[f"{pipeline_names()[0]}_on_change"]
+
+
 def test_the_hourly_dag_has_data_intervals_and_the_bootstrap_no_schedule() -> None:
     assert isinstance(hourly().timetable, CronDataIntervalTimetable)
     assert bootstrap().schedule is None
@@ -125,20 +134,30 @@ def test_a_range_is_typed_and_optional() -> None:
     assert bootstrap().params.dump() == {}
 
 
+def applying_flow() -> dict[str, list[str]]:
+    """What all runs have in common: each task with what follows it, from the batch to finish."""
+    checks = [f"verify.{check}" for check in ("counts", *read_declaration(pipeline_names()[0]).checks.run)]
+    return {
+        "merge.build_batch": ["merge.glue_job", "publish.finish"],
+        "merge.glue_job": checks,
+        **{check: ["publish.snapshot"] for check in checks},
+        "publish.snapshot": ["publish.finish"],
+    }
+
+
+def graph_of(dag: Any) -> dict[str, list[str]]:
+    return {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+
+
 def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
-    pipeline = read_declaration(pipeline_names()[0])
-    sources = ["main", "lookup"] if pipeline.lookup else ["main"]
-    checks = [f"verify.{check}" for check in ("counts", *pipeline.checks.run)]
+    sources = ["main", "lookup"] if read_declaration(pipeline_names()[0]).lookup else ["main"]
     flow: dict[str, list[str]] = {
         "plan": [*(f"capture.crawl_{source}" for source in sources), "capture.export"],
         **{f"capture.crawl_{source}": [f"capture.wait_crawl_{source}"] for source in sources},
         **{f"capture.wait_crawl_{source}": ["capture.check_contract"] for source in sources},
         "capture.export": ["capture.check_contract"],
         "capture.check_contract": ["merge.build_batch"],
-        "merge.build_batch": ["merge.glue_job", "publish.finish"],
-        "merge.glue_job": checks,
-        **{check: ["publish.snapshot"] for check in checks},
-        "publish.snapshot": ["publish.finish"],
+        **applying_flow(),
         "publish.finish": ["publish.crawl_output"],
         "publish.crawl_output": ["publish.wait_crawl_output"],
         "publish.wait_crawl_output": ["publish.assert_pointer"],
@@ -147,7 +166,41 @@ def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
     }
     expected = {task_id: sorted(below) for task_id, below in flow.items()}
     for dag in (hourly(), bootstrap()):
-        assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == expected
+        assert graph_of(dag) == expected
+
+
+def test_an_on_change_run_is_the_same_flow_without_exports_and_crawls() -> None:
+    flow: dict[str, list[str]] = {
+        "plan": ["merge.build_batch"],
+        **applying_flow(),
+        "publish.finish": ["publish.announce", "publish.run_again"],
+        "publish.announce": [],
+        "publish.run_again": [],
+    }
+    assert graph_of(on_change()) == {task_id: sorted(below) for task_id, below in flow.items()}
+    hourly_tasks = {task.task_id: task for task in hourly().tasks}
+    for task in on_change().tasks:
+        if task.task_id in applying_flow():
+            assert type(task) is type(hourly_tasks[task.task_id])
+            assert settled(task, "trigger_rule") == settled(hourly_tasks[task.task_id], "trigger_rule")
+
+
+def test_a_watcher_on_the_queue_of_wake_up_calls_starts_on_change_runs() -> None:
+    (asset,) = on_change().timetable.asset_condition.objects
+    (watcher,) = asset.watchers
+    kind, arguments = watcher.trigger.serialize()
+    assert kind.endswith("SqsSensorTrigger")
+    assert arguments["sqs_queue"] == read_lake(pipeline_names()[0]).settings.wake_up_queue_url
+    assert (arguments["max_messages"], arguments["num_batches"], arguments["wait_time_seconds"]) == (10, 1, 20)
+    assert on_change().get_task("publish.run_again").outlets == [asset]
+
+
+def test_one_run_takes_no_more_than_the_declared_part_of_the_inbox() -> None:
+    bounds = {
+        dag.dag_id: dag.get_task("merge.build_batch").op_kwargs["max_inbox_bytes"] for dag in (hourly(), on_change())
+    }
+    declared = read_declaration(pipeline_names()[0]).inbox.max_run_mib
+    assert list(bounds.values()) == [None, declared * 1024 * 1024]
 
 
 def test_a_skipped_crawl_or_merge_does_not_hold_up_what_follows() -> None:

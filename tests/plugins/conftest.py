@@ -15,7 +15,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> FakeClients:
     from lake_airflow import aws
 
     fakes = FakeClients()
-    for service in ("s3", "glue", "dynamodb", "athena", "logs"):
+    for service in ("s3", "glue", "dynamodb", "athena", "logs", "sqs"):
         monkeypatch.setattr(aws.Clients, service, getattr(fakes, service))
     return fakes
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -75,9 +75,14 @@ class FakeS3:
     def list_objects_v2(self, *, Bucket: str, Prefix: str, Delimiter: str = "") -> dict[str, Any]:
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
         if not Delimiter:
-            return {"Contents": [{"Key": key, "Size": len(self.objects[key]), "ETag": self.etag(key)} for key in keys]}
+            return {"Contents": [self._listed(key) for key in keys]}
         folders = {Prefix + key.removeprefix(Prefix).split("/")[0] + "/" for key in keys}
         return {"CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)]}
+
+    def _listed(self, key: str) -> dict[str, Any]:
+        """An entry of a listing; objects are a second apart in the order in which they were put."""
+        written = NOW + timedelta(seconds=list(self.objects).index(key))
+        return {"Key": key, "Size": len(self.objects[key]), "ETag": self.etag(key), "LastModified": written}
 
     def get_paginator(self, operation: str) -> Pages:
         assert operation == "list_objects_v2"
@@ -242,6 +247,24 @@ class FakeLogs:
 
 
 @dataclass
+class FakeSqs:
+    """Messages of one queue by id. ``received``: they are hidden until they are deleted."""
+
+    messages: dict[str, str] = field(default_factory=dict)
+    received: set[str] = field(default_factory=set)
+
+    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int, WaitTimeSeconds: int) -> dict[str, Any]:
+        ids = [one for one in self.messages if one not in self.received][:MaxNumberOfMessages]
+        self.received |= set(ids)
+        messages = [{"MessageId": one, "ReceiptHandle": one, "Body": self.messages[one]} for one in ids]
+        return {"Messages": messages} if messages else {}
+
+    def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> None:
+        for entry in Entries:
+            del self.messages[entry["ReceiptHandle"]]
+
+
+@dataclass
 class FakeClients:
     """The clients of one connection."""
 
@@ -250,6 +273,7 @@ class FakeClients:
     dynamodb: FakeDynamoDB = field(default_factory=FakeDynamoDB)
     athena: FakeAthena = field(default_factory=FakeAthena)
     logs: FakeLogs = field(default_factory=FakeLogs)
+    sqs: FakeSqs = field(default_factory=FakeSqs)
 
 
 @dataclass

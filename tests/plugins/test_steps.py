@@ -81,7 +81,6 @@ def put_published(clients: FakeClients, snapshot_id: int = 1) -> None:
 def test_statements_lead_to_the_merge_and_are_all_named(clients: FakeClients, lake: Lake, pipeline: str) -> None:
     put_exports(clients, lake, records=3)
     clients.s3.objects[f"inbox/{lake.pipeline.main.id}/a.json.gz"] = b"123"
-    clients.s3.objects[f"inbox/{lake.pipeline.main.id}/notes.txt"] = b"foreign"
     next_task, batch = build(clients, pipeline)
     manifest = read_manifest(lake, batch["batch_id"])
     assert next_task == GLUE_JOB

@@ -137,7 +137,13 @@ class Retention:
 
 @dataclass(frozen=True)
 class Inbox:
+    """``max_run_mib``: how much of the inbox one event-driven run takes."""
+
     max_run_mib: int
+
+    @property
+    def max_run_bytes(self) -> int:
+        return self.max_run_mib * 2**20
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 from include.dynamo_lake.coverage import FullExport, PlanItem, item_from_json
 from include.dynamo_lake.manifests import Action, BatchManifest, InboxFile, SourceExport, export_prefix, with_batch_id
-from include.dynamo_lake.names import INBOX_PREFIX, manifest_key
+from include.dynamo_lake.names import manifest_key
 from include.dynamo_lake.windows import Window, parse_instant
 from lake_airflow.errors import ExportFailedError
 from lake_airflow.exports import find_attempts, read_source_export
 from lake_airflow.iceberg import newest_mark, read_head
+from lake_airflow.inbox import read_inbox, set_aside
 from lake_airflow.lake_state import read_published
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.xcoms import BATCH_KEY, FINISH, GLUE_JOB, read_plan
@@ -20,17 +21,21 @@ from lake_airflow.xcoms import BATCH_KEY, FINISH, GLUE_JOB, read_plan
 log = logging.getLogger(__name__)
 
 
-def build_batch(pipeline: str, action: Action = "merge", **context: Any) -> str:
+def build_batch(pipeline: str, action: Action = "merge", max_inbox_bytes: int | None = None, **context: Any) -> str:
     """Write the batch manifest and return the task to go on with: the merge, or finish where there is nothing to do.
 
-    The batch goes to XCom ``batch``: its id, its manifest, and the instant that it is not older than.
+    The batch goes to XCom ``batch``: its id, its manifest, the instant that it is not older than, how many change files
+    of the inbox it takes (the oldest within ``max_inbox_bytes``) and leaves, and how many foreign ones were put aside.
 
     Raises:
         ChangeFileError: an export is not what its manifests say; the object is named.
         ExportFailedError: a planned export has not finished.
     """
     lake, plan = read_lake(pipeline), read_plan(context)
-    manifest = build_manifest(lake, plan, action, dag_id=context["dag"].dag_id, run_id=context["run_id"])
+    inbox = read_inbox(lake, max_inbox_bytes)
+    for foreign, why in inbox.foreign:
+        set_aside(lake, foreign, why)
+    manifest = build_manifest(lake, plan, action, inbox.files, dag_id=context["dag"].dag_id, run_id=context["run_id"])
     key = manifest_key(manifest.batch_id)
     lake.clients.s3.put_object(
         Bucket=lake.bucket, Key=key, Body=manifest.to_json().encode(), ContentType="application/json"
@@ -41,6 +46,8 @@ def build_batch(pipeline: str, action: Action = "merge", **context: Any) -> str:
         "since": plan["now"],
         "manifest": f"s3://{lake.bucket}/{key}",
         "inbox_files": len(manifest.inbox),
+        "inbox_left": inbox.left,
+        "set_aside": len(inbox.foreign),
     }
     context["ti"].xcom_push(key=BATCH_KEY, value=batch)
     log.info("Batch %s: %s", manifest.batch_id, reason or "nothing to do")
@@ -85,8 +92,16 @@ def _reason_left_over(lake: Lake) -> str | None:
     return None
 
 
-def build_manifest(lake: Lake, plan: Mapping[str, Any], action: Action, *, dag_id: str, run_id: str) -> BatchManifest:
-    """Read the exports of the planned items and the inbox, and name the batch: the same for a retry, another for a cleared run."""
+def build_manifest(
+    lake: Lake,
+    plan: Mapping[str, Any],
+    action: Action,
+    inbox: tuple[InboxFile, ...],
+    *,
+    dag_id: str,
+    run_id: str,
+) -> BatchManifest:
+    """Read the exports of the planned items, and name the batch: the same for a retry, another for a cleared run."""
     items = tuple(item_from_json(item) for item in plan["items"])
     replayed = tuple(_windows(plan["replayed"]))
     exports = [_read_export(lake, source.id, item) for source in lake.sources for item in (*items, *replayed)]
@@ -101,7 +116,7 @@ def build_manifest(lake: Lake, plan: Mapping[str, Any], action: Action, *, dag_i
         items=items,
         replayed=replayed,
         exports=tuple(exports),
-        inbox=tuple(_list_inbox(lake)),
+        inbox=inbox,
         action=action,
     )
     return with_batch_id(manifest, plan["nonce"])
@@ -121,12 +136,3 @@ def _read_export(lake: Lake, source: str, item: PlanItem) -> SourceExport:
 def _windows(items: Iterable[Mapping[str, str]]) -> Iterator[Window]:
     parsed: Iterator[PlanItem] = (item_from_json(item) for item in items)
     return (item for item in parsed if isinstance(item, Window))
-
-
-def _list_inbox(lake: Lake) -> Iterator[InboxFile]:
-    pages = lake.clients.s3.get_paginator("list_objects_v2")
-    for source in lake.sources:
-        for page in pages.paginate(Bucket=lake.bucket, Prefix=f"{INBOX_PREFIX}{source.id}/"):
-            for entry in page.get("Contents", []):
-                if entry["Key"].endswith(".json.gz"):
-                    yield InboxFile(source.id, entry["Key"], entry["Size"], entry["ETag"].strip('"'))

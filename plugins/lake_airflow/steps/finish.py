@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.dynamo_lake.coverage import finish as finish_coverage
-from include.dynamo_lake.manifests import InboxFile
-from include.dynamo_lake.names import APPLIED_PREFIX, INBOX_PREFIX
 from include.dynamo_lake.windows import format_instant
-from lake_airflow.aws import error_code, present_of
+from lake_airflow.aws import present_of
+from lake_airflow.inbox import move_applied
 from lake_airflow.lake_state import commit_coverage
-from lake_airflow.pipelines import Lake, read_lake
+from lake_airflow.pipelines import read_lake
 from lake_airflow.steps.batch import read_manifest
 from lake_airflow.xcoms import read_batch
 
@@ -25,7 +23,7 @@ def finish(pipeline: str, **context: Any) -> dict[str, Any]:
     """Move the batch's inbox files to ``applied/``, then move the coverage on; return what is covered now."""
     lake = read_lake(pipeline)
     manifest = read_manifest(lake, read_batch(context)["batch_id"])
-    moved = move_applied(lake, manifest.inbox)
+    moved = sum(move_applied(lake, file) for file in manifest.inbox)
     now = present_of(lake.clients.s3.head_bucket(Bucket=lake.bucket))
     coverage = commit_coverage(
         lake.clients.s3, lake.bucket, lambda present: finish_coverage(present, manifest.items, now=now)
@@ -39,19 +37,9 @@ def finish(pipeline: str, **context: Any) -> dict[str, Any]:
     }
 
 
-def move_applied(lake: Lake, files: Iterable[InboxFile]) -> int:
-    """Move change files from ``inbox/`` to ``applied/``; one that is gone was moved by another run."""
-    moved = 0
-    for file in files:
-        applied = APPLIED_PREFIX + file.key.removeprefix(INBOX_PREFIX)
-        try:
-            lake.clients.s3.copy_object(
-                Bucket=lake.bucket, Key=applied, CopySource={"Bucket": lake.bucket, "Key": file.key}
-            )
-        except ClientError as error:
-            if error_code(error) in {"NoSuchKey", "404"}:
-                continue
-            raise
-        lake.clients.s3.delete_object(Bucket=lake.bucket, Key=file.key)
-        moved += 1
-    return moved
+def run_again(**context: Any) -> int:
+    """Return how many change files the run left in the inbox: this task's success starts the next run; skip where none is left."""
+    left: int = read_batch(context)["inbox_left"]
+    if not left:
+        raise AirflowSkipException("The run took the whole inbox")
+    return left

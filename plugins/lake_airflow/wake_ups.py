@@ -1,0 +1,86 @@
+"""Wake-up calls: the asset that a watcher keeps on their queue, and how a run takes all of them at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from airflow.providers.amazon.aws.triggers.sqs import SqsSensorTrigger
+from airflow.sdk import Asset, AssetWatcher
+
+from include.dynamo_lake.names import REJECTED_PREFIX
+from include.dynamo_lake.wake_ups import ForeignMessageError, check_wake_up
+from lake_airflow.inbox import MESSAGES, note_reason
+from lake_airflow.pipelines import Lake
+
+log = logging.getLogger(__name__)
+
+# SQS hands out ten messages at most; one long poll of 20 seconds, its most, returns as soon as there is one.
+MESSAGES_AT_ONCE = 10
+LONG_POLL_S = 20
+PAUSE_S = 1
+# Above what the busiest stream sends between two runs; a longer queue is drained by the runs that follow.
+MAX_DRAINED = 20_000
+
+
+def build_wake_up_asset(lake: Lake) -> Asset:
+    """The asset whose events start on-change runs: a watcher waits at the queue in the triggerer."""
+    trigger = SqsSensorTrigger(
+        sqs_queue=lake.settings.wake_up_queue_url,
+        aws_conn_id=lake.settings.aws_conn_id,
+        max_messages=MESSAGES_AT_ONCE,
+        num_batches=1,
+        wait_time_seconds=LONG_POLL_S,
+        waiter_delay=PAUSE_S,
+    )
+    name = f"{lake.pipeline.name}_wake_up"
+    return Asset(name=name, group="lake", watchers=[AssetWatcher(name=name, trigger=trigger)])
+
+
+def take_wake_ups(lake: Lake, events: Iterable[Any]) -> tuple[int, list[str]]:
+    """Drain the queue; return how many calls there were, and a line for each message that is none.
+
+    ``events``: the asset events that started the run; the watcher has deleted their messages from the queue already. A
+    foreign message is put aside under ``rejected/`` before it is deleted.
+    """
+    heard, notes = 0, []
+    for message in (*_messages_of(events), *_drained(lake)):
+        heard += 1
+        try:
+            check_wake_up(lake.pipeline.name, message["Body"])
+        except ForeignMessageError as error:
+            notes.append(_set_aside(lake, message, str(error)))
+    return heard, notes
+
+
+def _messages_of(events: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Messages that a watcher's events carry; events of other origin carry none."""
+    for event in events:
+        payload = (event.extra or {}).get("payload")
+        if isinstance(payload, Mapping):
+            yield from payload.get("message_batch", ())
+
+
+def _drained(lake: Lake) -> Iterator[Mapping[str, Any]]:
+    """Messages from the queue until it shows none; each is deleted after whoever takes them has seen it.
+
+    Short polls: one that misses a message leaves it to the watcher, whose run finds an empty inbox.
+    """
+    sqs, queue = lake.clients.sqs, lake.settings.wake_up_queue_url
+    for _ in range(MAX_DRAINED // MESSAGES_AT_ONCE):
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=MESSAGES_AT_ONCE, WaitTimeSeconds=0)
+        messages = answer.get("Messages", [])
+        if not messages:
+            return
+        yield from messages
+        entries: Any = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages]
+        sqs.delete_message_batch(QueueUrl=queue, Entries=entries)
+
+
+def _set_aside(lake: Lake, message: Mapping[str, Any], reason: str) -> str:
+    key = f"{REJECTED_PREFIX}{MESSAGES}/{message['MessageId']}"
+    note_reason(lake, key, {"reason": reason, "message": message["Body"]})
+    line = f"Message {message['MessageId']} of the wake-up queue is put aside as {key}.reason.json: {reason}"
+    log.warning(line)
+    return line
