@@ -171,6 +171,7 @@ class LocalAwsApp:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self.aws.background(self.aws.stream_mappings.run())
+                self.aws.background(self.aws.time_to_live.run(self.aws))
                 self._ready.set()
 
         return watch

@@ -11,6 +11,7 @@ from include.local_aws.base_tables import find_table, new_stream_records
 from include.local_aws.calls import Json
 from include.local_aws.change_log import EPOCH, ChangeLog
 from include.local_aws.clock import Clock
+from include.local_aws.time_to_live import SERVICE_IDENTITY, expiring
 
 _PREFIX = "DynamoDB_20120810."
 WRITES = frozenset(
@@ -43,6 +44,7 @@ class ChangeCapture:
         self._clock = clock
         self._stream_positions: dict[str, int] = {}
         self._odd_seconds: dict[str, int] = {}
+        self._expiries: set[str] = set()
 
     def capture(self, target: str, raw_body: bytes, account: str, region: str) -> None:
         by_table: dict[str, list[Json]] = {}
@@ -67,6 +69,15 @@ class ChangeCapture:
             number = record["dynamodb"]["SequenceNumber"]
             if self._second_of(number) != second:
                 self._odd_seconds[number] = second
+            if expiring.get():
+                self._expiries.add(number)
+
+    def as_delivered(self, record: Json) -> Json:
+        """A stream record of the base as its readers see it: the write's local second, and whose deletion an expiry is."""
+        change = record["dynamodb"]
+        number = change["SequenceNumber"]
+        delivered = {**record, "dynamodb": {**change, "ApproximateCreationDateTime": self.creation_second(number)}}
+        return {**delivered, "userIdentity": SERVICE_IDENTITY} if number in self._expiries else delivered
 
     def creation_second(self, sequence_number: str) -> int:
         """`ApproximateCreationDateTime` of a stream record: its write's local time, rounded down to the second."""

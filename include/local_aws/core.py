@@ -24,6 +24,7 @@ from include.local_aws.glue_definitions import JobExecutionProperties
 from include.local_aws.iam_checks import Check, own_checks
 from include.local_aws.pitr import Pitr
 from include.local_aws.stream_mapping.mappings import StreamMappings
+from include.local_aws.time_to_live import TimeToLive
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class LocalAws:
         self.handlers: dict[str, Handler] = {}
         self.pitr = Pitr()
         self.exports = Exports()
+        self.time_to_live = TimeToLive()
         self.change_log = ChangeLog(settings.data_dir / "changes.sqlite")
         self.capture = ChangeCapture(self.change_log, clock)
         self.base_app = CapturingApp(base.base_app, self.capture, base.account_and_region_of)
@@ -69,7 +71,9 @@ class LocalAws:
         work = base.send(self.base_app, method, path, service, query, headers or {}, body, caller, place)
         return await asyncio.create_task(work, context=contextvars.copy_context())
 
-    async def forward(self, target: str, body: Json, *, identity: Identity | None = None) -> Json:
+    async def forward(
+        self, target: str, body: Json, *, identity: Identity | None = None, region: str | None = None
+    ) -> Json:
         """Call a JSON-protocol operation of the base (`AWSGlue.GetTable`). Raises AwsError as the base answers it."""
         headers = {"x-amz-target": target, "content-type": f"application/x-amz-json-{base.json_version(target)}"}
         answer = await self.request(
@@ -79,6 +83,7 @@ class LocalAws:
             headers=headers,
             body=json.dumps(body).encode(),
             identity=identity,
+            region=region,
         )
         content: Json = json.loads(answer.body or b"{}")
         if answer.status >= 300:

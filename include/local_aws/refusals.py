@@ -25,7 +25,6 @@ REFUSED_TARGETS: dict[str, str] = {
             "RestoreTableToPointInTime",
         )
     },
-    "DynamoDB_20120810.UpdateTimeToLive": "expired items would vanish by the machine's clock, unseen by stream and exports",
     "DynamoDB_20120810.EnableKinesisStreamingDestination": "its records would carry the machine's clock",
     "DynamoDB_20120810.CreateBackup": "on-demand backups are not kept here; use point in time recovery and exports",
     **{

@@ -25,7 +25,9 @@ def repair_table(clients: Clients, name: str, properties: Json) -> None:
     expiry = properties.get("TimeToLiveSpecification")
     if expiry is not None:
         specification = {"AttributeName": expiry["AttributeName"], "Enabled": truth(expiry["Enabled"])}
-        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
+        present = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"]
+        if specification["Enabled"] != (present == "ENABLED"):
+            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
 
 
 def recovery_of(specification: Json) -> Json:

@@ -99,12 +99,10 @@ class RunningMapping:
         oldest_s = self.now_s() - STREAM_HOURS * 3600
         expired = 0
         for record in records:
-            change = record["dynamodb"]
-            created = self._aws.capture.creation_second(change["SequenceNumber"])
-            if created < oldest_s:
+            event = self._aws.capture.as_delivered(record)
+            if event["dynamodb"]["ApproximateCreationDateTime"] < oldest_s:
                 expired += 1
                 continue
-            event = {**record, "dynamodb": {**change, "ApproximateCreationDateTime": created}}
             self._lanes[lane_of(event, len(self._lanes))].add(event)
         if expired:
             log.error("%s: %d records expired unread after %d hours", mapping.stream.arn, expired, STREAM_HOURS)
