@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
+
+# They say where every client's keys and address come from, and drown what a task has to say. Airflow's own setting for it,
+# [logging] namespace_levels, does not reach loggers of Python's logging.
+for _name in ("botocore.credentials", "botocore.configprovider"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)

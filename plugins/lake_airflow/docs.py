@@ -50,8 +50,9 @@ def hourly_doc(pipeline: Pipeline) -> str:
 Exports what changed in {_tables(pipeline)} since the lake's last window, merges it, verifies the new snapshot and lets readers see it.
 The lake remembers what it covers: a failed, cleared or skipped run is caught up by the next one.
 
-**Run a range again**: trigger with `start` and `end` (UTC). Windows that were applied before are applied again; the result is the same.
-**First run, or a gap**: run `{pipeline.name}_bootstrap`.
+- **Run a range again**: Trigger, *Start* and *End*. What was applied before is applied again; the result is the same.
+- **How fresh is the table?** Assets, `{pipeline.name}_analytics.{pipeline.target.table}`: `complete_through` of the newest event.
+- **First run, or a gap**: run `{pipeline.name}_bootstrap`.
 """
 
 

@@ -54,7 +54,7 @@ def has_export(
 
 
 def build_export_request(
-    bucket: str, prefix: str, table_arn: str, item: PlanItem, key_arn: str, failed_attempts: int
+    bucket: str, prefix: str, table_arn: str, item: PlanItem, key_arn: str | None, failed_attempts: int
 ) -> dict[str, Any]:
     """Build the arguments of ``ExportTableToPointInTime``, with a token that names the attempt.
 
@@ -64,10 +64,10 @@ def build_export_request(
         "TableArn": table_arn,
         "S3Bucket": bucket,
         "S3Prefix": prefix.rstrip("/"),
-        "S3SseAlgorithm": "KMS",
-        "S3SseKmsKeyId": key_arn,
         "ExportFormat": "DYNAMODB_JSON",
     }
+    if key_arn is not None:
+        request |= {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": key_arn}
     if isinstance(item, FullExport):
         request |= {"ExportType": "FULL_EXPORT", "ExportTime": item.at}
     else:

@@ -26,14 +26,13 @@ from lake_airflow.steps.publish import assert_pointer
 from lake_airflow.steps.verify import check_counts
 from lake_airflow.xcoms import PLAN, batch_template
 
-_WINDOW_LABEL = "{{ task.source }} {{ task.item.get('at') or task.item['start'] ~ ' to ' ~ task.item['end'] }}"
-
 
 def range_params() -> dict[str, Param]:
     """Params of a manual range: both or neither."""
     return {
         "start": _instant_param(
-            "Start", "First instant of the range to run again. Leave both empty to take what is due."
+            "Start",
+            "First instant of the range to run again, in this page's time zone. Leave both empty to take what is due.",
         ),
         "end": _instant_param("End", "First instant after the range; not in the future."),
     }
@@ -118,7 +117,7 @@ class FlowBuilder:
         return DynamoDBExportOperator.partial(
             task_id="export",
             doc_md=TASKS["export"],
-            map_index_template=_WINDOW_LABEL,
+            map_index_template="{{ task.label }}",
             bucket=self.lake.bucket,
             key_arn=self.lake.settings.key_arn,
             poll_s=self.common.poll_s,

@@ -30,9 +30,8 @@ PREFIX = export_prefix("orders", WINDOW)
 
 
 def operator(**arguments: Any) -> DynamoDBExportOperator:
-    return DynamoDBExportOperator(
-        task_id="export", source="orders", item=ITEM, table_arn=TABLE, bucket="b", key_arn="key", **arguments
-    )
+    own = {"item": ITEM, **arguments}
+    return DynamoDBExportOperator(task_id="export", source="orders", table_arn=TABLE, bucket="b", key_arn="key", **own)
 
 
 def deferral(task: DynamoDBExportOperator, event: Any = None) -> TaskDeferred:
@@ -259,3 +258,19 @@ def test_a_data_file_that_is_gone_is_named(clients: FakeClients) -> None:
     del clients.s3.objects[f"{PREFIX}AWSDynamoDB/data/x.json.gz"]
     with pytest.raises(ChangeFileError, match=r"x.json.gz is missing"):
         read_source_export(clients.s3, "b", "orders", WINDOW, arn)
+
+
+def test_without_a_key_the_files_are_encrypted_as_the_bucket_is() -> None:
+    request = build_export_request("b", PREFIX, TABLE, WINDOW, None, 0)
+    assert [name for name in request if name.startswith("S3Sse")] == []
+
+
+def test_a_mapped_task_is_labelled_with_its_source_and_window() -> None:
+    night = {"kind": "window", "start": "2026-11-24T23:00:00Z", "end": "2026-11-25T01:00:00Z"}
+    whole = {"kind": "full", "at": "2026-11-24T01:02:03Z"}
+    labels = [operator(item=item).label for item in (ITEM, night, whole)]
+    assert labels == [
+        "orders 2026-11-24 01:00 to 02:00",
+        "orders 2026-11-24 23:00 to 2026-11-25 01:00",
+        "orders, whole, 2026-11-24 01:02",
+    ]

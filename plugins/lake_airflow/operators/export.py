@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError
 
-from include.dynamo_lake.coverage import PlanItem, item_from_json
+from include.dynamo_lake.coverage import FullExport, PlanItem, item_from_json
 from include.dynamo_lake.manifests import export_prefix
 from include.dynamo_lake.windows import format_instant
 from lake_airflow.aws import Clients, error_code, error_message
@@ -41,7 +41,7 @@ class DynamoDBExportOperator(BaseOperator):
 
     ``item``: a plan item as JSON, for example ``{"kind": "window", "start": "…Z", "end": "…Z"}``. Waits first until the
     table's ``LatestRestorableDateTime`` has passed the item's end. An earlier export below the same prefix is reused in any
-    run. Returns ``{"source", "item", "export_arn", "prefix"}``.
+    run. ``key_arn``: the KMS key of the files; None: as the bucket encrypts. Returns ``{"source", "item", "export_arn", "prefix"}``.
     """
 
     template_fields: Sequence[str] = ("source", "item", "table_arn", "bucket", "key_arn")
@@ -54,7 +54,7 @@ class DynamoDBExportOperator(BaseOperator):
         item: dict[str, str],
         table_arn: str,
         bucket: str,
-        key_arn: str,
+        key_arn: str | None = None,
         poll_s: int = 30,
         ceiling: timedelta = EXPORT_CEILING,
         aws_conn_id: str = "aws_default",
@@ -108,6 +108,15 @@ class DynamoDBExportOperator(BaseOperator):
             f"The export of {self._named} did not end within {self.ceiling} ({event['message']}): {export_arn}. It cannot be "
             "cancelled and goes on; the next try or run takes it up where it is"
         )
+
+    @property
+    def label(self) -> str:
+        """Source and window in few words, for ``map_index_template``."""
+        item = self.plan_item
+        if isinstance(item, FullExport):
+            return f"{self.source}, whole, {item.at:%Y-%m-%d %H:%M}"
+        day = "" if item.start.date() == item.end.date() else "%Y-%m-%d "
+        return f"{self.source} {item.start:%Y-%m-%d %H:%M} to {item.end:{day}%H:%M}"
 
     @property
     def _named(self) -> str:

@@ -82,6 +82,9 @@ class GlueBatchOperator(BaseOperator):
         run = self.clients.glue.get_job_run(JobName=self.job_name, RunId=self.run_id)["JobRun"]
         state = run["JobRunState"]
         if state == SUCCEEDED:
+            self.log.info(
+                "Run %s of job %s succeeded in %s s", self.run_id, self.job_name, run.get("ExecutionTime", "?")
+            )
             return self.run_id
         if state not in {STOPPING, *UNDER_WAY}:
             raise error_of(self.job_name, run)

@@ -54,23 +54,25 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
     warnings: list[str] = read_result(context, CHECK_CONTRACT) or []
     extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"]), "contract_warnings": warnings}
     context["outlet_events"][build_asset(lake)].extra = extra
+    log.info("%s", build_sentence(lake, extra))
     _keep(lake, batch_id, extra, context)
     tell_freshness(lake.clients.logs, lake.settings.run_log, extra)
     return extra
 
 
 def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None, usage: Usage) -> dict[str, Any]:
-    """The extra: windows, ``complete_through``, snapshot id (as text: JSON readers round it), rows, bytes, lag, cost."""
+    """The extra: how fresh the table is, windows, snapshot id (as text: JSON readers round it), rows, bytes, cost."""
     report = _read_report_if_any(lake, manifest.batch_id)
     published = read_published(lake.clients.s3, lake.bucket)
     now = present_of(lake.clients.s3.head_bucket(Bucket=lake.bucket))
     lag_s = int((now - parse_instant(covered_through)).total_seconds()) if covered_through else None
     return {
+        "complete_through": covered_through,
+        "lag_s": lag_s,
         "pipeline": lake.pipeline.name,
         "batch_id": manifest.batch_id,
         "windows": [str(item) for item in (*manifest.items, *manifest.replayed)],
         "inbox_files": len(manifest.inbox),
-        "complete_through": covered_through,
         "snapshot_id": str(published.snapshot_id) if published else None,
         "rows": {name: getattr(report.rows, name) for name in ("inserted", "updated", "deleted")} if report else None,
         "rows_total": report.rows_total if report else None,
@@ -80,10 +82,17 @@ def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None
             "written": report.bytes_written if report else 0,
             "scanned": sum(usage.scanned_bytes),
         },
-        "lag_s": lag_s,
         "cost_usd": estimate_cost(usage, read_prices()),
         "announced_at": format_instant(now),
     }
+
+
+def build_sentence(lake: Lake, extra: Mapping[str, Any]) -> str:
+    """What the run did, for the task's log."""
+    rows = extra["rows"]
+    changes = ", ".join(f"{count} rows {name}" for name, count in rows.items()) if rows else "no row changed"
+    total = f", {extra['rows_total']} in all" if rows else ""
+    return f"{lake.readers} is complete through {extra['complete_through']}: {changes}{total}; about {extra['cost_usd']['total']} USD"
 
 
 def _keep(lake: Lake, batch_id: str, extra: Mapping[str, Any], context: Mapping[str, Any]) -> None:
