@@ -14,6 +14,7 @@ ITEMS ?= 5000
 DAG ?= campaign_hourly
 ADVANCE ?= 3600
 TRAFFIC ?= 1
+DAGS ?=
 
 .PHONY: help setup run test test-fast test-deep bench bundle deploy destroy lint local-aws dag clock up down screenshots
 
@@ -36,8 +37,8 @@ dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, S
 clock: setup ## move the running local AWS's clock forward (ADVANCE=3600, seconds)
 	@$(AIRFLOW) -m include.laptop.clock --advance $(ADVANCE)
 
-up: setup ## Airflow's UI and scheduler on local AWS, in the background, with a past and live writes (TRAFFIC=0 for none)
-	@$(AIRFLOW) -m include.laptop.stack up --traffic $(TRAFFIC)
+up: setup ## Airflow's UI and scheduler on local AWS, with a past and live writes (TRAFFIC=0 for none, DAGS=<folder> with your own)
+	@$(AIRFLOW) -m include.laptop.stack up --traffic $(TRAFFIC) $(if $(DAGS),--dags "$(DAGS)")
 
 down: setup ## end what `make up` started
 	@$(AIRFLOW) -m include.laptop.stack down

@@ -46,11 +46,9 @@ DEEP = (
         Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
         Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
+        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep")),
     ),
-    (
-        Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
-        Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
-    ),
+    (Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from include.laptop.stack.clock import past_start
-from include.laptop.stack.settings import StackSecrets, api_settings, free_port
+from include.laptop.stack.settings import StackSecrets, api_settings, bundle_settings, free_port
 from include.local_aws import demo
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -52,3 +54,10 @@ def test_traffic_of_one_seed_is_the_same_again() -> None:
     random.Random(1).shuffle(users)
     first, second = (demo.LiveTraffic(list(order), campaigns, seed=5) for order in (users, reversed(users)))
     assert first.build_writes(12, NOW) == second.build_writes(12, NOW)
+
+
+def test_a_folder_of_ones_own_is_a_second_place_for_dag_files() -> None:
+    assert bundle_settings(Path("/repo/dags"), None) == {}
+    (listed,) = bundle_settings(Path("/repo/dags"), Path("/mine")).values()
+    places = {bundle["name"]: bundle["kwargs"] for bundle in json.loads(listed)}
+    assert places == {"dags-folder": {"path": "/repo/dags"}, "own": {"path": "/mine"}}

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from include.dynamo_lake.errors import LakeError
 from include.laptop import paths
@@ -23,15 +24,20 @@ FOLLOW_EVERY_S = 0.2
 STOP_CEILING_S = 40.0
 
 
-def up(folder: StackFolder, *, traffic: bool) -> int:
-    """Start the stack and return when it is ready; say so where it is up already. 1 when something did not go well."""
+def up(folder: StackFolder, *, traffic: bool, dags: Path | None = None) -> int:
+    """Start the stack and return when it is ready; say so where it is up already. 1 when something did not go well.
+
+    ``dags``: a folder whose DAG files run beside the pipelines'.
+    """
+    if dags is not None and not dags.is_dir():
+        raise StackError(f"there is no folder {dags}: DAGS names one that holds DAG files")
     folder.root.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         state = folder.read_state()
         if find_supervisor(state, folder) is None:
             clean(folder)
             _require_no_other()
-            _start_supervisor(folder, traffic=traffic)
+            _start_supervisor(folder, traffic, dags)
             state = _follow(folder)
         elif state is not None and state.phase == READY:
             print("The stack is up already.")
@@ -87,16 +93,18 @@ def summary(state: StackState) -> str:
     return "\n".join(lines)
 
 
-def _start_supervisor(folder: StackFolder, *, traffic: bool) -> None:
+def _start_supervisor(folder: StackFolder, traffic: bool, dags: Path | None) -> None:
     """Empty the folder and start the supervisor in a session of its own, so that it outlives this command."""
     shutil.rmtree(folder.root, ignore_errors=True)
     for made in (folder.logs, folder.airflow_home / "logs"):
         made.mkdir(parents=True)
     folder.progress.touch()
     command = [str(paths.python_of(paths.AIRFLOW_ENV)), "-m", "include.laptop.stack.supervisor"]
+    command += [] if traffic else ["--no-traffic"]
+    command += ["--dags", str(dags.resolve())] if dags else []
     with (folder.logs / "supervisor.log").open("wb") as log:
         started = subprocess.Popen(
-            command + ([] if traffic else ["--no-traffic"]),
+            command,
             cwd=paths.ROOT,
             env={**_clean_environment(), **mark_of(folder)},
             stdin=subprocess.DEVNULL,

@@ -77,7 +77,7 @@ class Opening:
         self.say(f"played {PAST.total_seconds() / 3600:.0f} hours with {writes} writes; local AWS is in the present")
 
     def finish(self, runs: Mapping[str, str]) -> None:
-        """When the bootstraps have ended, unpause all DAGs: the scheduler starts the hour that has just passed."""
+        """When the bootstraps have ended, unpause the pipelines' DAGs: the scheduler starts the hour that has just passed."""
         for dag_id, run_id in runs.items():
             self._wait(
                 lambda dag_id=dag_id, run_id=run_id: self.api.run_state(dag_id, run_id) in ENDED,  # type: ignore[misc]
@@ -85,7 +85,8 @@ class Opening:
                 f"{dag_id} to end",
             )
             self.say(f"{dag_id}: {self.api.run_state(dag_id, run_id)}")
-        dag_ids = sorted(self.api.dag_ids())
+        prefixes = tuple(f"{one.pipeline}_" for one in self.deployed)
+        dag_ids = sorted(dag_id for dag_id in self.api.dag_ids() if dag_id.startswith(prefixes))
         for dag_id in dag_ids:
             self.api.unpause(dag_id)
         self.say(f"unpaused {', '.join(dag_ids)}")

@@ -15,6 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 CEILING_MS = 60_000
 SETTLE_MS = 2_000
 WIDE = {"width": 1600, "height": 1000}
+# The graph is a strip: a lower window shows it larger.
+STRIP = {"width": 1600, "height": 560}
 # A browser that asks for nothing but the pages: no updates, no sync, no first run.
 FLAGS = (
     "--headless",
@@ -67,10 +69,17 @@ class Walk:
         self.page.get_by_test_id("grid-view-button").click()
         self.open_groups()
         self.picture("grid")
-        self.page.locator(f"a[href^='/dags/{dag_id}/runs/']").last.click()
+        self.page.locator(f"a[href^='/dags/{dag_id}/runs/']", has=self.page.get_by_test_id("state-badge")).first.click()
         self.page.wait_for_url("**/runs/**")
         self.page.get_by_text("Task Instances").first.wait_for()
         self.page.wait_for_timeout(SETTLE_MS)
+        return self.text()
+
+    def last_words(self) -> str:
+        """The log of the task that announces what the run on the present page did; the page's text."""
+        self.page.goto(f"{self.page.url.rstrip('/')}/tasks/publish.announce")
+        self.page.get_by_text("Rendered Templates").first.wait_for()
+        self.page.wait_for_timeout(2 * SETTLE_MS)
         return self.text()
 
     def graph(self, dag_id: str) -> str:
@@ -78,15 +87,23 @@ class Walk:
         self.open(f"/dags/{dag_id}", "Latest Run")
         self.page.get_by_label("Show Graph").first.click()
         self.open_groups()
+        self.page.get_by_label("Collapse Details Panel").click()
+        self.page.set_viewport_size(STRIP)
+        self.page.wait_for_timeout(SETTLE_MS)
+        self.page.get_by_label("Fit View").click()
+        self.page.wait_for_timeout(SETTLE_MS)
         self.picture("graph")
-        return self.text()
+        text = self.text()
+        self.page.set_viewport_size(WIDE)
+        self.page.get_by_label("Show Details Panel").click()
+        return text
 
     def freshness(self, asset: str) -> str:
         """The page of the table's asset with its newest event; its text."""
         self.open("/assets", asset)
         self.picture("assets")
         self.page.get_by_role("link", name=asset).first.click()
-        self.page.get_by_text(asset).nth(1).wait_for()
+        self.page.get_by_title("Click to expand").first.click()
         self.page.wait_for_timeout(2 * SETTLE_MS)
         self.picture("asset")
         return self.text()
@@ -130,6 +147,7 @@ def main() -> None:
         walk = Walk(page, options.url, options.images)
         found = {
             "last_run": walk.last_run(hourly),
+            "last_words": walk.last_words(),
             "graph": walk.graph(hourly),
             "freshness": walk.freshness(f"{options.pipeline}_analytics."),
             "trigger_form": walk.trigger_form(hourly),

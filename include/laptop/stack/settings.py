@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 import shlex
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 # What the containers of docker-compose.yaml set too; a test compares the two.
 STACK_SETTINGS = {
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -27,8 +29,6 @@ STACK_SETTINGS = {
     "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "600",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "2",
     "AIRFLOW__SCHEDULER__POOL_METRICS_INTERVAL": "60",
-    # One line for every client that is made says nothing in a task's log.
-    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "botocore=WARNING",
     "AIRFLOW__TRIGGERER__CAPACITY": "50",
     # A busy machine answers late: a task should wait for its API server, not fail.
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
@@ -62,6 +62,17 @@ def api_settings(port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
     }
+
+
+def bundle_settings(pipelines: Path, own: Path | None) -> dict[str, str]:
+    """Where DAG files are: Airflow's default (the pipelines' folder alone), or a second folder beside it."""
+    if own is None:
+        return {}
+    bundles = [
+        {"name": name, "classpath": _LOCAL_BUNDLE, "kwargs": {"path": str(folder)}}
+        for name, folder in (("dags-folder", pipelines), ("own", own))
+    ]
+    return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
 
 
 def write_settings(path: Path, settings: Mapping[str, str], *, mode: int = 0o600) -> None:

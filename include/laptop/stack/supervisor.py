@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -40,6 +42,7 @@ class Supervisor:
 
     folder: StackFolder
     traffic: bool
+    dags: Path | None
     state: StackState
     stopping: threading.Event = field(default_factory=threading.Event)
     parts: list[Part] = field(default_factory=list)
@@ -77,6 +80,7 @@ class Supervisor:
             opening.fill_tables()
             base = airflow_environment(aws.environment, deployed, self.folder.airflow_home)
             environment = base | self._airflow_settings(secrets, port, database.result())
+            environment |= settings.bundle_settings(paths.ROOT / "dags", self.dags)
         settings.write_settings(self.folder.airflow_settings, environment)
         self.parts += start_airflow(environment, self.folder.logs)
         self._write(url=api.url, database=database.result().words, endpoint_url=aws.endpoint_url)
@@ -188,10 +192,14 @@ def withdraw_environment(endpoint_url: str) -> None:
 
 
 def main() -> int:
-    """Supervise the stack of the checkout; ``--no-traffic`` leaves the tables alone once it is up."""
+    """Supervise the stack of the checkout."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--no-traffic", action="store_true", help="leave the tables alone once the stack is up")
+    parser.add_argument("--dags", type=Path, help="a folder whose DAG files run too")
+    options = parser.parse_args()
     folder = StackFolder()
-    state = StackState(os.getpid(), psutil.Process().create_time(), traffic="--no-traffic" not in sys.argv)
-    supervisor = Supervisor(folder, state.traffic, state)
+    state = StackState(os.getpid(), psutil.Process().create_time(), traffic=not options.no_traffic)
+    supervisor = Supervisor(folder, state.traffic, options.dags, state)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         supervisor.stopping.set()
