@@ -30,6 +30,7 @@ from include.local_aws.athena.scans import (
 )
 from include.local_aws.athena.translation import qualified, to_duckdb
 from include.local_aws.calls import Settings
+from include.local_aws.clock import Clock
 
 Sources = Mapping[int, "str | pa.Table"]
 """By the identity of a reference's node: the Iceberg metadata location, or the rows of a schema table."""
@@ -39,13 +40,20 @@ class QueryRun:
     """One query; `cancel` may be called from another thread."""
 
     def __init__(
-        self, tree: exp.Query, references: Sequence[Reference], sources: Sources, settings: Settings, folder: Path
+        self,
+        tree: exp.Query,
+        references: Sequence[Reference],
+        sources: Sources,
+        settings: Settings,
+        folder: Path,
+        clock: Clock,
     ) -> None:
         self._tree = tree
         self._references = references
         self._sources = sources
         self._settings = settings
         self._folder = folder
+        self._clock = clock
         self._cancelled = threading.Event()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.bytes_scanned = 0
@@ -98,11 +106,23 @@ class QueryRun:
             duck.load(connection, name, source)
             return
         table = open_table(source, self._settings)
-        snapshot = _snapshot(connection, reference, table)
+        snapshot = self._snapshot(connection, reference, table)
         if reference.metadata:
-            duck.load(connection, name, read_metadata_table(table, reference.metadata, snapshot))
+            duck.load(connection, name, read_metadata_table(table, reference.metadata, snapshot, self._clock))
             return
         self._load_rows(connection, self._plan(connection, reference, table, snapshot), name, cutoff_bytes)
+
+    def _snapshot(self, connection: duckdb.DuckDBPyConnection, reference: Reference, table: Table) -> Snapshot | None:
+        if reference.travel is None:
+            return table.current_snapshot()
+        name = f'"{reference.database}"."{reference.table}"'
+        try:
+            operand = duck.evaluate(connection, reference.travel)
+        except ValueError as error:
+            raise QueryFailedError("INVALID_ARGUMENTS", f"{reference.travel.sql('trino')} is not a constant") from error
+        if reference.travel_by == "timestamp":
+            return snapshot_at(table, operand, name, self._clock)
+        return snapshot_of_version(table, operand, name)
 
     def _plan(
         self, connection: duckdb.DuckDBPyConnection, reference: Reference, table: Table, snapshot: Snapshot | None
@@ -140,19 +160,6 @@ class QueryRun:
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise QueryCancelledError("Query was cancelled by a user request")
-
-
-def _snapshot(connection: duckdb.DuckDBPyConnection, reference: Reference, table: Table) -> Snapshot | None:
-    if reference.travel is None:
-        return table.current_snapshot()
-    name = f'"{reference.database}"."{reference.table}"'
-    try:
-        operand = duck.evaluate(connection, reference.travel)
-    except ValueError as error:
-        raise QueryFailedError("INVALID_ARGUMENTS", f"{reference.travel.sql('trino')} is not a constant") from error
-    if reference.travel_by == "timestamp":
-        return snapshot_at(table, operand, name)
-    return snapshot_of_version(table, operand, name)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:

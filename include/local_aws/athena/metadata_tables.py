@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 
 import pyarrow as pa
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
+
+from include.local_aws.clock import Clock
 
 _SNAPSHOTS = {
     "committed_at": pa.timestamp("ms", "UTC"), "snapshot_id": pa.int64(), "parent_id": pa.int64(), "operation": pa.string(),
@@ -25,11 +28,14 @@ _FILES = (
 )  # fmt: skip
 
 
-def read_metadata_table(table: Table, kind: str, snapshot: Snapshot | None) -> pa.Table:
-    """Build one metadata table, at a snapshot where it has one (history, snapshots and refs are the whole table's)."""
+def read_metadata_table(table: Table, kind: str, snapshot: Snapshot | None, clock: Clock) -> pa.Table:
+    """Build one metadata table, at a snapshot where it has one (history, snapshots and refs are the whole table's).
+
+    Commits carry the machine's time; they are shown at the local clock's.
+    """
     readers: dict[str, Callable[[], pa.Table]] = {
-        "snapshots": lambda: _typed(table.inspect.snapshots(), _SNAPSHOTS),
-        "history": lambda: _typed(table.inspect.history(), _HISTORY),
+        "snapshots": lambda: _typed(table.inspect.snapshots(), _SNAPSHOTS, clock),
+        "history": lambda: _typed(table.inspect.history(), _HISTORY, clock),
         "manifests": lambda: table.inspect.manifests().select(list(_MANIFESTS)),
         "files": lambda: _files(table, snapshot),
         "partitions": lambda: _partitions(table, snapshot),
@@ -38,15 +44,15 @@ def read_metadata_table(table: Table, kind: str, snapshot: Snapshot | None) -> p
     return readers[kind]()
 
 
-def _typed(rows: pa.Table, columns: dict[str, pa.DataType]) -> pa.Table:
-    """Choose the columns; the instants of Iceberg's logs are UTC but come without a zone."""
-    return pa.table({name: _zoned(rows[name], kind) for name, kind in columns.items()})
+def _typed(rows: pa.Table, columns: dict[str, pa.DataType], clock: Clock) -> pa.Table:
+    return pa.table({name: _as(rows[name], kind, clock) for name, kind in columns.items()})
 
 
-def _zoned(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if pa.types.is_timestamp(kind) and values.type.tz is None:
-        return values.cast(pa.timestamp("ms")).cast(pa.int64()).cast(kind)
-    return values.cast(kind)
+def _as(values: pa.ChunkedArray, kind: pa.DataType, clock: Clock) -> pa.ChunkedArray:
+    if not pa.types.is_timestamp(kind):
+        return values.cast(kind)
+    moments = (moment.replace(tzinfo=UTC) for moment in values.to_pylist())  # UTC, though they come without a zone
+    return pa.chunked_array([[clock.local_time_of(moment) for moment in moments]], kind)
 
 
 def _files(table: Table, snapshot: Snapshot | None) -> pa.Table:

@@ -14,6 +14,7 @@ from include.local_aws.athena.catalog import Catalog, authorize, metadata_locati
 from include.local_aws.athena.catalog_statements import answer_statement, information_schema
 from include.local_aws.athena.errors import QueryCancelledError, QueryFailedError
 from include.local_aws.athena.executions import Execution
+from include.local_aws.athena.present import with_present
 from include.local_aws.athena.references import Reference, find_references
 from include.local_aws.athena.results import ResultSet, spool_rows
 from include.local_aws.athena.statements import position_of, refuse
@@ -64,10 +65,11 @@ async def _query(execution: Execution, aws: LocalAws, folder: Path) -> ResultSet
     tree = execution.statement.tree
     if tree is None:
         raise refuse(execution.statement)
+    tree = with_present(tree, aws.clock.now())
     references = find_references(tree, execution.database)
     sources = {id(reference.node): await _source(reference, execution, aws) for reference in references}
     engine = await asyncio.to_thread(import_module, "include.local_aws.athena.engine")  # a second of imports, once
-    execution.run = engine.QueryRun(tree, references, sources, aws.settings, folder)
+    execution.run = engine.QueryRun(tree, references, sources, aws.settings, folder, aws.clock)
     try:
         result: ResultSet = await asyncio.to_thread(execution.run.run, execution.cutoff_bytes)
     finally:

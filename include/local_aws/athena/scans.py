@@ -16,6 +16,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from include.local_aws.athena.errors import QueryFailedError
 from include.local_aws.calls import Settings
+from include.local_aws.clock import Clock
 
 _FILES_AT_ONCE = 4
 
@@ -76,15 +77,20 @@ def snapshot_of_version(table: Table, version: int | str, name: str) -> Snapshot
     return found
 
 
-def snapshot_at(table: Table, moment: datetime, name: str) -> Snapshot:
-    """The snapshot that was current at an instant (aware, or UTC)."""
+def snapshot_at(table: Table, moment: datetime, name: str, clock: Clock) -> Snapshot:
+    """The snapshot that was current at an instant (aware, or UTC) of the local clock; Spark stamps with the machine's."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    found = table.snapshot_as_of_timestamp(int(aware.timestamp() * 1000))
+    until = (entry for entry in reversed(table.history()) if clock.local_time_of(_instant(entry.timestamp_ms)) <= aware)
+    found = table.snapshot_by_id(entry.snapshot_id) if (entry := next(until, None)) is not None else None
     if found is None:
         raise QueryFailedError(
             "INVALID_ARGUMENTS", f"No version history table {name} at or before {aware.astimezone(UTC).isoformat()}"
         )
     return found
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def schema_at(table: Table, snapshot: Snapshot | None) -> Schema:
