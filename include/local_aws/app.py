@@ -13,7 +13,9 @@ from typing import Any
 from include.local_aws import base, local_api, refusals, s3_keys
 from include.local_aws.calls import Answer, AwsError, Call, Handler
 from include.local_aws.core import LocalAws
+from include.local_aws.faults import Fault
 from include.local_aws.gate import Gate, signed_scope
+from include.local_aws.glue_jobs.execution import kill_job_runs
 from include.local_aws.stacks import Stacks
 from include.local_aws.stream_mapping import requests as mapping_requests
 
@@ -72,9 +74,7 @@ class LocalAwsApp:
             await _send_answer(send, base.xml_error_answer(error, service) if xml else base.error_answer(error, target))
 
     async def _serve_json(self, scope: Scope, headers: dict[str, str], target: str, body: bytes, send: Send) -> None:
-        fault = self.aws.faults.take(target)
-        if fault is not None:
-            raise fault
+        send = self._struck(self.aws.faults.take(target, body.decode("utf-8", "replace")), send)
         handler = self.aws.handlers.get(target)
         if handler is not None:
             await _send_answer(send, await self._handle(handler, scope, headers, target, body))
@@ -91,9 +91,7 @@ class LocalAwsApp:
         """S3 streams; what is small is read first, so that it can be judged."""
         query = scope.get("query_string", b"").decode("latin-1")
         service = signed_scope(headers)[2]
-        fault = self.aws.faults.take(f"{service}.{scope['method']}")
-        if fault is not None:
-            raise fault
+        send = self._struck(self.aws.faults.take(f"{service}.{scope['method']}", scope["path"]), send)
         if service == "s3" and (scope["method"] != "PUT" or _is_object_body(query)):
             refusals.check_s3(scope["method"], query, b"")
             await self._to_base(scope, headers, receive, await self._watch_keys(scope, headers, send))
@@ -165,6 +163,21 @@ class LocalAwsApp:
         action = target.partition(".")[2]
         region = base.region_of(headers)
         return Call(service, action, target, content, headers, region, identity.account_id, identity)
+
+    def _struck(self, fault: Fault | None, send: Send) -> Send:
+        """Let a fault strike: raise its error, or kill the job runs now, or when the request has been served."""
+        if fault is None:
+            return send
+        if fault.kill == "before":
+            kill_job_runs(self.aws)
+        if fault.kill != "after":
+            raise fault.error
+
+        async def kill_first(message: dict[str, Any]) -> None:
+            kill_job_runs(self.aws)
+            await send(message)
+
+        return kill_first
 
     def _with_ready_event(self, send: Send) -> Send:
         async def watch(message: dict[str, Any]) -> None:

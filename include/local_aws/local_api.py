@@ -13,7 +13,7 @@ from include.local_aws.core import LocalAws
 
 _KNOWN = (
     "GET /_local/status, GET /_local/decisions, POST /_local/clock {advance}, POST /_local/pitr {lag_s}, "
-    "POST /_local/faults {target, code, message, status, times}, POST /_local/streams {repeat, reorder, seed}"
+    "POST /_local/faults {target, code, message, status, times, match, kill}, POST /_local/streams {repeat, reorder, seed}"
 )
 
 
@@ -31,7 +31,7 @@ async def answer(aws: LocalAws, scope: dict[str, Any], body: bytes) -> Answer:
 
 def _status(aws: LocalAws, _: Json) -> Json:
     now = aws.clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return {"token": aws.settings.token, "now": now, "pid": os.getpid(), "ready": True}
+    return {"token": aws.settings.token, "now": now, "pid": os.getpid(), "ready": True, "faults": aws.faults.armed}
 
 
 def _advance(aws: LocalAws, content: Json) -> Json:

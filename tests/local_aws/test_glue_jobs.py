@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from include.local_aws.process import RunningLocalAws
 from tests.local_aws.queries import read_rows, run_query
 from tests.local_aws.roles import make_role
 
@@ -181,3 +182,17 @@ print(spark.read.text("s3://jobs/code/spark-writes.py").count() > 5)
         ["2", "7", None, None],
         ["9", "-1", None, None],
     ]
+
+
+@pytest.mark.parametrize(("kill", "is_served"), [("before", False), ("after", True)])
+def test_a_fault_kills_the_run_that_sends_the_request_before_or_after_it_is_served(
+    running: RunningLocalAws, client: Client, make_job: Callable[..., str], kill: str, is_served: bool
+) -> None:
+    key = f"struck/{kill}"
+    script = f"import boto3\nboto3.client('s3').put_object(Bucket='jobs', Key='{key}', Body=b'x')\nprint('alive')\n"
+    running.ask("POST", "/_local/faults", {"target": "s3.PUT", "match": key, "kill": kill})
+    run = finish(client("glue"), make_job(f"killed-{kill}", script))
+    assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "Job's process was ended by signal 9")
+    assert running.ask("GET", "/_local/status")["faults"] == 0
+    assert ("Contents" in client("s3").list_objects_v2(Bucket="jobs", Prefix=key)) == is_served
+    assert output(client, run) == []

@@ -106,6 +106,13 @@ async def stop_process(run: JobRun) -> None:
             await asyncio.sleep(0.1)
 
 
+def kill_job_runs(aws: LocalAws) -> None:
+    """Kill the processes of all runs under way, as a machine that fails does: their runs end as FAILED."""
+    for run in runs_of(aws).under_way():
+        if run.process_id is not None:
+            _signal(run.process_id, signal.SIGKILL)
+
+
 def _signal(process_id: int, number: int) -> bool:
     try:
         os.killpg(process_id, number)

@@ -86,6 +86,10 @@ class JobRuns:
         """The newest first."""
         return [run for run in reversed(self._runs.values()) if run.job["Name"] == job_name]
 
+    def under_way(self) -> list[JobRun]:
+        """Of every job."""
+        return [run for run in self._runs.values() if run.is_active]
+
     def active(self, job_name: str) -> int:
         return sum(run.is_active for run in self.of_job(job_name))
 
