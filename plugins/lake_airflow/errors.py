@@ -37,6 +37,10 @@ class DeadlineError(TransientError):
     """A wait reached its ceiling."""
 
 
+class WaitFailedError(TransientError):
+    """A wait was broken off by an error of AWS; what was waited for goes on."""
+
+
 class QueryFailedError(TransientError):
     """A query did not succeed."""
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from lake_airflow.errors import WaitFailedError
 from lake_airflow.operators.merge import GlueBatchOperator
 
 from include.dynamo_lake.errors import TerminalError
@@ -123,6 +124,22 @@ def fail_and_follow(pipeline: str, number: int, name: str, follow: Follow) -> No
     with an_hour_behind(pipeline) as made:
         follow(made, strike(made, number, name))
         made.require_sound()
+
+
+@FOLLOWED
+def test_any_wait_may_fail(pipeline: str, follow: Follow) -> None:
+    with an_hour_behind(pipeline) as undisturbed:
+        began = undisturbed.world.waits
+        SimulatedRun(undisturbed.world, "hourly").finish()
+        ended = undisturbed.world.waits
+    for number in range(began, ended):
+        with an_hour_behind(pipeline) as made:
+            made.world.broken_wait = number
+            run = SimulatedRun(made.world, "hourly")
+            with pytest.raises(WaitFailedError):
+                run.finish()
+            follow(made, run)
+            made.require_sound()
 
 
 def test_a_task_that_does_not_look_for_its_batchs_run_would_pay_for_a_second(

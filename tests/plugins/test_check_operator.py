@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from lake_airflow.checking import changed_days
-from lake_airflow.errors import DeadlineError, QueryFailedError, VerificationError
+from lake_airflow.errors import DeadlineError, QueryFailedError, VerificationError, WaitFailedError
 from lake_airflow.iceberg import TableMetadata
 from lake_airflow.lake_state import Published
 from lake_airflow.operators.check import AthenaCheckOperator
@@ -132,3 +132,10 @@ def test_at_its_ceiling_a_query_is_stopped(clients: FakeClients, pipeline: str) 
     with pytest.raises(DeadlineError, match="was stopped"):
         ended(clients, pipeline, "RUNNING", status="deadline")
     assert clients.athena.stopped == ["q1"]
+
+
+def test_after_a_wait_that_failed_a_query_is_stopped_and_asked_anew(clients: FakeClients, pipeline: str) -> None:
+    with pytest.raises(WaitFailedError, match="asks anew") as caught:
+        ended(clients, pipeline, "RUNNING", status="error")
+    assert clients.athena.stopped == ["q1"]
+    assert caught.value.retryable

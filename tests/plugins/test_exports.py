@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
-from lake_airflow.errors import DeadlineError, ExportFailedError, ExportRefusedError
+from lake_airflow.errors import DeadlineError, ExportFailedError, ExportRefusedError, WaitFailedError
 from lake_airflow.exports import build_export_request, find_attempts, has_export, read_billed_bytes, read_source_export
 from lake_airflow.operators.export import DynamoDBExportOperator
 from lake_airflow.triggers.base import LATE
@@ -213,6 +213,14 @@ def test_at_its_ceiling_the_wait_ends_and_says_that_the_export_goes_on(clients: 
     arn = put_started(clients, "0001", "IN_PROGRESS")
     with pytest.raises(DeadlineError, match="goes on"):
         operator().execute_complete(context_of(), ended(arn, LATE))
+
+
+def test_a_wait_that_fails_says_that_the_export_goes_on_and_a_retry_takes_it_up(clients: FakeClients) -> None:
+    arn = put_started(clients, "0001", "IN_PROGRESS")
+    with pytest.raises(WaitFailedError, match="goes on"):
+        operator().execute_complete(context_of(), ended(arn, "error"))
+    assert deferral(operator()).trigger.return_value == arn
+    assert clients.dynamodb.requests == []
 
 
 def test_attempts_are_told_apart(clients: FakeClients) -> None:

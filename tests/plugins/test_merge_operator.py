@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
-from lake_airflow.errors import DeadlineError, MergeFailedError, MergeRefusedError
+from lake_airflow.errors import DeadlineError, MergeFailedError, MergeRefusedError, WaitFailedError
 from lake_airflow.job_runs import STOPPING, SUCCEEDED, UNDER_WAY, error_of, find_batch_run
 from lake_airflow.operators.merge import GlueBatchOperator
 from lake_airflow.triggers.base import LATE, WAITERS
@@ -101,6 +101,15 @@ def test_a_slot_that_never_comes_free_is_an_error_that_says_so(clients: FakeClie
     clients.glue.slot_taken = True
     with pytest.raises(DeadlineError, match="taken by other runs"):
         operator().execute(context_of(), {"status": LATE, "deadline": time.time() - 1})
+
+
+def test_a_wait_that_fails_leaves_the_run_alone_and_a_retry_takes_it_up(clients: FakeClients) -> None:
+    clients.glue.runs = [run("RUNNING")]
+    event = {"run_id": "jr_old_0", "status": "error", "message": "ExpiredTokenException", "deadline": time.time() + 60}
+    with pytest.raises(WaitFailedError, match="goes on"):
+        operator().execute_complete(context_of(), event)
+    assert deferral(operator()).trigger.run_id == "jr_old_0"
+    assert clients.glue.calls == [], "it was neither stopped nor started again"
 
 
 def test_a_run_that_succeeded_is_the_result(clients: FakeClients) -> None:

@@ -14,12 +14,12 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from lake_airflow.aws import Clients
 from lake_airflow.checking import build_check_query
-from lake_airflow.errors import DeadlineError, QueryFailedError, VerificationError
+from lake_airflow.errors import DeadlineError, QueryFailedError, VerificationError, WaitFailedError
 from lake_airflow.links import QueryLink
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.policy import QUERY_CEILING
 from lake_airflow.triggers.athena import QueryEndedTrigger
-from lake_airflow.triggers.base import ENDED
+from lake_airflow.triggers.base import ENDED, LATE
 
 SHOWN_OFFENDERS = 10
 
@@ -86,6 +86,10 @@ class AthenaCheckOperator(BaseOperator):
         if event["status"] == ENDED:
             raise self._until_ended(self.query_id, event["deadline"])
         self.on_kill()
+        if event["status"] != LATE:
+            raise WaitFailedError(
+                f"Check {self.check}: waiting for query {self.query_id} failed: {event['message']}. It was stopped; the next try asks anew"
+            )
         raise DeadlineError(
             f"Check {self.check}: query {self.query_id} is still {state} after {self.ceiling} ({event['message']}) and was stopped"
         )

@@ -16,11 +16,11 @@ from include.dynamo_lake.coverage import FullExport, PlanItem, item_from_json
 from include.dynamo_lake.manifests import export_prefix
 from include.dynamo_lake.windows import format_instant
 from lake_airflow.aws import Clients, error_code, error_message
-from lake_airflow.errors import DeadlineError, ExportFailedError, ExportRefusedError
+from lake_airflow.errors import DeadlineError, ExportFailedError, ExportRefusedError, WaitFailedError
 from lake_airflow.exports import Attempt, build_export_request, failure_of, find_attempts
 from lake_airflow.links import ExportLink
 from lake_airflow.policy import EXPORT_CEILING
-from lake_airflow.triggers.base import ENDED
+from lake_airflow.triggers.base import ENDED, LATE
 from lake_airflow.triggers.export import ExportEndedTrigger, PauseTrigger
 
 MAX_FAILED_ATTEMPTS = 20
@@ -104,6 +104,10 @@ class DynamoDBExportOperator(BaseOperator):
             raise ExportFailedError(f"The export of {self._named} failed: {failure_of(description)} ({export_arn})")
         if event["status"] == ENDED:
             raise self._until_ended(export_arn, event["deadline"])
+        if event["status"] != LATE:
+            raise WaitFailedError(
+                f"Waiting for the export of {self._named} failed: {event['message']}. It goes on ({export_arn}); the next try takes it up"
+            )
         raise DeadlineError(
             f"The export of {self._named} did not end within {self.ceiling} ({event['message']}): {export_arn}. It cannot be "
             "cancelled and goes on; the next try or run takes it up where it is"

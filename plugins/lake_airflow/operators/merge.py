@@ -13,11 +13,11 @@ from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError
 
 from lake_airflow.aws import Clients, error_code
-from lake_airflow.errors import DeadlineError
+from lake_airflow.errors import DeadlineError, WaitFailedError
 from lake_airflow.job_runs import BATCH_ARGUMENT, STOPPING, SUCCEEDED, UNDER_WAY, error_of, find_batch_run
 from lake_airflow.links import JobRunLink
 from lake_airflow.policy import MERGE_MARGIN, SLOT_CEILING
-from lake_airflow.triggers.base import ENDED
+from lake_airflow.triggers.base import ENDED, LATE
 from lake_airflow.triggers.glue import JobRunEndedTrigger, JobSlotTrigger
 
 # Clocks of one AWS account agree; the stamp of a batch is rounded down to its second.
@@ -90,6 +90,11 @@ class GlueBatchOperator(BaseOperator):
             raise error_of(self.job_name, run)
         if event["status"] == ENDED:
             raise self._until_ended(self.run_id, event["deadline"])
+        if event["status"] != LATE:
+            raise WaitFailedError(
+                f"Waiting for run {self.run_id} of job {self.job_name} failed: {event['message']}. The run is {state} and goes on; "
+                "the next try takes it up"
+            )
         self.on_kill()
         raise DeadlineError(
             f"Run {self.run_id} of job {self.job_name} is still {state} at its ceiling ({event['message']}) and was stopped: "

@@ -38,6 +38,8 @@ class World:
         self.files: dict[str, ChangeFile] = {}
         self.violations: list[str] = []
         self.crash_next_merge_before: str | None = None
+        self.waits = 0
+        self.broken_wait: int | None = None
         self.s3 = FakeS3(date=self.date)
         self.glue = WorldGlue(date=self.date, world=self)
         self.dynamodb = WorldDynamoDB(date=self.date, world=self)
@@ -75,7 +77,11 @@ class World:
         self.files[key] = ChangeFile(write.source, None, key, (self.tables.stream_line(write),))
 
     def wait(self, trigger: Any) -> dict[str, Any]:
-        """Let pass what a trigger waits for; the event that it ends with."""
+        """Let pass what a trigger waits for; the event that it ends with. Wait number ``broken_wait`` fails before that."""
+        self.waits += 1
+        if self.waits - 1 == self.broken_wait and type(trigger).__name__ != "PauseTrigger":
+            told = {"status": "error", "message": "ExpiredTokenException", "deadline": trigger.deadline}
+            return {**told, trigger.return_key: trigger.return_value}
         match type(trigger).__name__:
             case "PauseTrigger":
                 self.advance(timedelta(minutes=1))
