@@ -66,7 +66,7 @@ def test_recent_changes_are_of_the_last_week_and_hold_updates_inserts_and_deleti
     images = [line["NewImage"] for line in lines if "NewImage" in line]
     assert (len(lines), len(images)) == (1000, 950)
     assert sum(number >= FIRST_NEW for number in changes.written) == 150
-    assert min(image["createdAt"]["S"] for image in images) >= "2026-10-25T00:00:00Z"
+    assert min(image["createdAt"]["S"] for image in images) >= "2025-12-25T12:00:00Z"
     assert not set(changes.deleted) & set(changes.written)
 
 
@@ -74,7 +74,7 @@ def test_scattered_changes_name_existing_items_of_the_whole_year() -> None:
     numbers = scattered_changes(200_000, 10_000).written
     months = {json.loads(item_json(number))["createdAt"]["S"][:7] for number in numbers}
     assert max(numbers) < 200_000
-    assert len(months) == 12
+    assert len(months) >= 12
 
 
 @pytest.mark.parametrize(

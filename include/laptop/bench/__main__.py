@@ -61,7 +61,7 @@ def _measure(selected: Sequence[Benchmark], scale: Scale, measured: Measured) ->
     say = Progress()
     with bench_lake(FOLDER, say) as lake:
         for key, case in sorted(cases, key=_by_size):
-            if lake.items != case.items:
+            if case.items and lake.items != case.items:
                 say(f"loading {case.items} items")
                 lake.load_items(case.items)
             say(f"{key} {case.name}")

@@ -31,7 +31,7 @@ FULL = Scale("full", small=200_000, large=2_000_000, reload=1_000_000)
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement on a lake of ``items`` items, as loaded; whatever it changes is put back."""
+    """One measurement on a lake of ``items`` items, as loaded (0: empty tables); whatever it changes is put back."""
 
     name: str
     items: int

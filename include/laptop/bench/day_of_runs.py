@@ -47,7 +47,7 @@ def _render(results: Results) -> Section:
         ["runs 1 to 3, median", seconds(first)],
         ["runs 11 to 13, median", seconds(statistics.median(jobs[10:13]))],
         ["runs 22 to 24, median", seconds(last)],
-        ["slowest run", seconds(max(jobs))],
+        ["slowest run (with the day's maintenance)", seconds(max(jobs))],
     ]
     return Section(
         ratio_verdict("runs 22 to 24 against runs 1 to 3", last / first, 1.1),

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-PRESENT = datetime(2026, 11, 1, tzinfo=UTC)
+# In the past of every machine, and at noon: the day of runs then meets the daily maintenance in its middle.
+PRESENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ENTRIES = 5
 CAMPAIGNS = 100
 RECENT_ITEMS = 20_000
@@ -105,7 +106,7 @@ def item_json(number: int, version: int = 0) -> str:
     mixed = _mixed(number, version)
     details = ",".join(_ENTRIES[place][(mixed >> (place * 3)) % len(_ENTRIES[place])] for place in range(ENTRIES))
     return (
-        f'{{{_key(number)},"createdAt":{{"S":"{_created(number)}"}},"updatedAt":{{"N":"{1_790_000_000 + version}"}},'
+        f'{{{_key(number)},"createdAt":{{"S":"{_created(number)}"}},"updatedAt":{{"N":"{1_767_000_000 + version}"}},'
         f'"totalTaskRewardsEarned":{{"N":"{mixed % 10_000}.{mixed % 97:02}"}},'
         f'"userCampaignProgressState":{{"S":"{_STATES[mixed % 4]}"}},"progressDetails":{{"L":[{details}]}}}}'
     )
@@ -120,7 +121,7 @@ def campaign_json(number: int, shift_days: int = 0) -> str:
     )
     return (
         f'{{"campaignID":{{"S":"c{number:03}"}},"title":{{"S":"Campaign {number}"}},'
-        f'"createdAt":{{"S":"2025-10-01T00:00:00Z"}},"campaignTasks":{{"L":[{tasks}]}}}}'
+        f'"createdAt":{{"S":"2025-01-01T00:00:00Z"}},"campaignTasks":{{"L":[{tasks}]}}}}'
     )
 
 
@@ -139,7 +140,7 @@ def _change_lines(changes: Changes) -> Iterator[str]:
 
 def _incremental(key: str, image: str | None) -> str:
     new = f',"NewImage":{image}' if image is not None else ""
-    return f'{{"Metadata":{{"WriteTimestampMicros":{{"N":"1793491200000000"}}}},"Keys":{key}{new}}}'
+    return f'{{"Metadata":{{"WriteTimestampMicros":{{"N":"1767225600000000"}}}},"Keys":{key}{new}}}'
 
 
 def _key(number: int) -> str:
@@ -161,7 +162,7 @@ def _entry(place: int, variant: int) -> str:
     reason = '{"S":"receipt unreadable"}' if variant % 8 == 0 else '{"NULL":true}'
     return (
         f'{{"M":{{"taskID":{{"S":"t{place}"}},"userCampaignTaskProgressState":{{"S":"{_STATES[variant % 4]}"}},'
-        f'"rewardEarned":{{"N":"{variant}.25"}},"validatedAt":{{"S":"2026-10-{variant % 28 + 1:02}T10:11:12.345Z"}},'
+        f'"rewardEarned":{{"N":"{variant}.25"}},"validatedAt":{{"S":"2025-12-{variant % 28 + 1:02}T10:11:12.345Z"}},'
         f'"validationFailureReason":{reason}}}}}'
     )
 
