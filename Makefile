@@ -63,10 +63,10 @@ bundle: setup ## all that is deployed, into dist/, each file named by its conten
 	@$(AIRFLOW) -m include.deploy.dist
 
 deploy: setup ## one declared environment to this checkout (ENV=<name of include/infra/environments.toml>, DRY_RUN=1, PIPELINE=)
-	@$(AIRFLOW) -m include.deploy.commands deploy --env "$(ENV)" $(if $(DRY_RUN),--dry-run) $(if $(PIPELINE),--pipeline $(PIPELINE))
+	@$(AIRFLOW) -m include.deploy deploy --env "$(ENV)" $(if $(DRY_RUN),--dry-run) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
 destroy: setup ## take its stacks away, data stays (ENV=; DELETE_DATA=1 CONFIRM=<bucket> PIPELINE= deletes one's data too)
-	@$(AIRFLOW) -m include.deploy.commands destroy --env "$(ENV)" $(if $(DELETE_DATA),--delete-data --confirm "$(CONFIRM)") $(if $(PIPELINE),--pipeline $(PIPELINE))
+	@$(AIRFLOW) -m include.deploy destroy --env "$(ENV)" $(if $(DELETE_DATA),--delete-data --confirm "$(CONFIRM)") $(if $(PIPELINE),--pipeline $(PIPELINE))
 
 lint: setup ## ruff, mypy, import-linter; cfn-lint and checkov on the template
 	@$(PYTHON) -m include.laptop.setup.extras lint

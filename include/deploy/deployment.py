@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from include.deploy.bundle import Bundle, build_bundle
-from include.deploy.parameters import Principals, build_parameters, table_keys
+from include.deploy.change_sets import WantedStack, deploy_stack, preview_stack
+from include.deploy.kept import Kept, build_import, read_kept, read_key_properties
+from include.deploy.own_bucket import check_own_bucket
+from include.deploy.parameters import DAYS_AFTER_EXPIRY, build_parameters, storage_parameters, table_keys
+from include.deploy.principals import resolve_principals
 from include.deploy.settings import build_settings
-from include.deploy.stack import (
-    Say,
-    deploy_stack,
-    preview_stack,
-    read_outputs,
-    read_parameters,
-    read_stack,
-    require_settled,
-)
-from include.deploy.tables import check_adoptable, check_creatable, read_stream_arns
+from include.deploy.stack import Say, read_outputs, read_parameters, read_stack, require_settled
+from include.deploy.storage import Storage, resolve_storage
+from include.deploy.tables import read_stream_arns, resolve_adoption
+from include.deploy.template import read_template_body
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PipelineNames
@@ -29,16 +26,6 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_cloudformation.type_defs import StackTypeDef
     from types_boto3_s3 import S3Client
-
-TEMPLATE = Path("include/infra/pipeline.yaml")
-
-
-class MissingPrincipalError(TerminalError):
-    """Nobody was named who may assume the stack's roles."""
-
-
-class ChangedKeyError(TerminalError):
-    """Another key was named than the one that the data is encrypted with."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +40,7 @@ class Choices:
     airflow_principal: str | None = None
     reader_principal: str | None = None
     own_key_arn: str | None = None
+    own_bucket: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,21 +63,20 @@ def deploy(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choi
     """
     aim = _aim(session, root, pipeline, choices)
     cloudformation = session.client("cloudformation")
-
-    def bring_up(streams: dict[str, str]) -> StackTypeDef:
-        stack = deploy_stack(cloudformation, aim.name, aim.template, aim.parameters(streams), aim.tags, say)
-        _upload_code(session.client("s3"), read_outputs(stack)["Bucket"], aim.bundle, say)
-        return stack
-
-    if aim.stack:
-        # Before the job points to it: a run that starts meanwhile finds either version whole.
-        _upload_code(session.client("s3"), read_outputs(aim.stack)["Bucket"], aim.bundle, say)
-    # The function's code must lie in the bucket before the function is made: the first deployment takes two steps.
-    streams = _captured_streams(session, pipeline) if aim.stack else {}
-    stack = bring_up(streams)
+    for line in aim.kept_lines:
+        say(line)
+    if aim.kept.bucket:
+        deploy_stack(cloudformation, _import_of(session, aim), say)
+    # Before the job points to it: a run that starts meanwhile finds either version whole.
+    if aim.has_bucket:
+        _upload_code(session.client("s3"), aim.storage.bucket, aim.bundle, say)
+    # The function needs its code in the bucket and the tables' streams: what is made now takes two steps.
+    streams = _captured_streams(session, pipeline) if aim.has_bucket else {}
+    stack = deploy_stack(cloudformation, aim.wanted(streams), say)
+    _upload_code(session.client("s3"), aim.storage.bucket, aim.bundle, say)
     captured = _captured_streams(session, pipeline)
     if captured != streams:
-        stack = bring_up(captured)
+        stack = deploy_stack(cloudformation, aim.wanted(captured), say)
     return _deployed(pipeline, stack)
 
 
@@ -100,60 +87,69 @@ def preview(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Cho
         LakeError: as ``deploy`` does.
     """
     aim = _aim(session, root, pipeline, choices)
-    if aim.stack is None:
-        return [f"stack {aim.name}: to be created"]
-    parameters = aim.parameters(_captured_streams(session, pipeline))
-    lines = preview_stack(session.client("cloudformation"), aim.name, aim.template, parameters, aim.tags)
-    return [f"stack {aim.name}: {'to be updated' if lines else 'no change'}", *lines]
+    if not aim.exists:
+        return [f"stack {aim.names.stack}: to be created", *aim.kept_lines]
+    lines = preview_stack(session.client("cloudformation"), aim.wanted(_captured_streams(session, pipeline)))
+    return [f"stack {aim.names.stack}: {'to be updated' if lines else 'no change'}", *lines]
 
 
 @dataclass(frozen=True)
 class _Aim:
     """A stack as it is, and as it shall be."""
 
-    name: str
-    stack: StackTypeDef | None
-    template: str
-    tags: dict[str, str]
+    names: PipelineNames
+    exists: bool
+    kept: Kept
+    storage: Storage
     bundle: Bundle
-    parameters: Callable[[Mapping[str, str]], dict[str, str]]
+    wanted: Callable[[Mapping[str, str]], WantedStack]
+
+    @property
+    def has_bucket(self) -> bool:
+        """Whether the bucket is there before the stack changes."""
+        return self.exists or self.kept.bucket is not None or not self.storage.creates_bucket
+
+    @property
+    def kept_lines(self) -> list[str]:
+        """What an earlier stack left, in words."""
+        parts = [f"s3://{self.kept.bucket}"] if self.kept.bucket else []
+        parts += [f"key {self.kept.key_id}"] if self.kept.key_id else []
+        parts += ["the lake's databases"] if self.kept.databases else []
+        return [f"stack {self.names.stack} takes back {', '.join(parts)}"] if parts else []
 
 
 def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choices) -> _Aim:
     """Check everything that can be checked before anything is changed."""
-    name = PipelineNames(pipeline.name).stack
-    stack = read_stack(session.client("cloudformation"), name)
+    names = PipelineNames(pipeline.name)
+    stack = read_stack(session.client("cloudformation"), names.stack)
     if stack:
         require_settled(stack)
     present = read_parameters(stack) if stack else {}
+    account = session.client("sts").get_caller_identity()["Account"]
+    default_bucket = names.bucket(account, session.region_name)
+    storage = resolve_storage(choices.own_bucket, choices.own_key_arn, present, default_bucket, names.stack)
+    check_own_bucket(session, storage, pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY)
+    kept = Kept() if stack else read_kept(session, names, account, storage)
+    storage = replace(storage, creates_databases=storage.creates_databases and not kept.databases)
     bundle = build_bundle(root)
-    principals = resolve_principals(session, choices, present, name)
-    adopts = _adopts(choices, present)
-    _check_tables(session, pipeline, present, adopts)
+    principals = resolve_principals(session, choices.airflow_principal, choices.reader_principal, present, names.stack)
+    adopts = resolve_adoption(
+        session.client("dynamodb"), table_keys(pipeline), choices.adopt_tables, present, bool(kept.bucket)
+    )
+    template, tags = read_template_body(root), {"pipeline": pipeline.name, "owner": pipeline.owner}
 
-    own_key = choices.own_key_arn or present.get("OwnKeyArn", "")
-    _check_key(name, stack is not None, own_key, present.get("OwnKeyArn", ""))
+    def wanted(streams: Mapping[str, str]) -> WantedStack:
+        parameters = build_parameters(pipeline, principals, bundle.version, not adopts, streams, storage)
+        return WantedStack(names.stack, template, parameters, tags)
 
-    def parameters(streams: Mapping[str, str]) -> dict[str, str]:
-        return build_parameters(pipeline, principals, bundle.version, not adopts, streams, own_key)
-
-    tags = {"pipeline": pipeline.name, "owner": pipeline.owner}
-    return _Aim(name, stack, read_template_body(root), tags, bundle, parameters)
-
-
-def read_template_body(root: Path) -> str:
-    """The template without its comment lines: CloudFormation takes 51,200 bytes in one request."""
-    lines = (root / TEMPLATE).read_text().splitlines()
-    return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#")) + "\n"
+    return _Aim(names, stack is not None, kept, storage, bundle, wanted)
 
 
-def _check_key(stack: str, deployed: bool, wanted: str, present: str) -> None:
-    """Objects stay under the key that they were written with, and the roles may use one key."""
-    if deployed and wanted != present:
-        raise ChangedKeyError(
-            f"stack {stack} encrypts with {present or 'a key of its own'}: its objects could not be read under {wanted}; "
-            "take key_arn out again, or move the data to a pipeline of another name"
-        )
+def _import_of(session: boto3.Session, aim: _Aim) -> WantedStack:
+    """The stack that holds bucket and key alone; it remembers what a deployment that goes on with it must know."""
+    parameters = {key: aim.wanted({}).parameters[key] for key in (*storage_parameters(aim.storage), "CreateTables")}
+    key = read_key_properties(session.client("kms"), aim.kept.key_id) if aim.kept.key_id else {}
+    return build_import(aim.names, aim.kept, parameters, key)
 
 
 def _captured_streams(session: boto3.Session, pipeline: Pipeline) -> dict[str, str]:
@@ -172,55 +168,13 @@ def read_deployed(session: boto3.Session, pipeline: Pipeline) -> Deployed:
     name = PipelineNames(pipeline.name).stack
     stack = read_stack(session.client("cloudformation"), name)
     if stack is None:
-        raise TerminalError(
-            f"there is no stack {name}: run `python -m include.deploy --pipeline {pipeline.name}` first"
-        )
+        raise TerminalError(f"there is no stack {name}: run `make deploy ENV=<environment>` first")
     return _deployed(pipeline, stack)
 
 
 def _deployed(pipeline: Pipeline, stack: StackTypeDef) -> Deployed:
     outputs = read_outputs(stack)
     return Deployed(pipeline.name, stack["StackName"], outputs, build_settings(pipeline.name, outputs))
-
-
-def resolve_principals(session: boto3.Session, choices: Choices, present: Mapping[str, str], stack: str) -> Principals:
-    """Return who may assume the roles: as told, else as the stack has it, else (off AWS only) the account's root.
-
-    Raises:
-        MissingPrincipalError: on AWS a first deployment must name them.
-    """
-    fallback = _local_root(session)
-    airflow = choices.airflow_principal or present.get("AirflowPrincipal") or fallback
-    reader = choices.reader_principal or present.get("ReaderPrincipal") or fallback
-    if not airflow or not reader:
-        raise MissingPrincipalError(
-            f"the first deployment of {stack} must be told who may assume its roles: --airflow-principal (the "
-            "execution role of the MWAA environment) and --reader-principal (who queries with Athena), each an ARN"
-        )
-    return Principals(airflow, reader)
-
-
-def _local_root(session: boto3.Session) -> str | None:
-    """The account's root where the endpoint is not Amazon's: nobody else can reach a stand-in on a laptop."""
-    sts = session.client("sts")
-    host = urlsplit(sts.meta.endpoint_url).hostname or ""
-    if ".amazonaws." in host or ".api.aws" in host:
-        return None
-    return f"arn:aws:iam::{sts.get_caller_identity()['Account']}:root"
-
-
-def _adopts(choices: Choices, present: dict[str, str]) -> bool:
-    if choices.adopt_tables is not None:
-        return choices.adopt_tables
-    return present.get("CreateTables") == "false"
-
-
-def _check_tables(session: boto3.Session, pipeline: Pipeline, present: dict[str, str], adopts: bool) -> None:
-    dynamodb = session.client("dynamodb")
-    if adopts:
-        check_adoptable(dynamodb, table_keys(pipeline))
-    elif present.get("CreateTables") != "true":
-        check_creatable(dynamodb, table_keys(pipeline))
 
 
 def _upload_code(s3: S3Client, bucket: str, bundle: Bundle, say: Say) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from include.deploy.deployment import Deployed, read_deployed
 from include.deploy.environments import Environment, require_account
-from include.deploy.stack import Say, delete_stack, read_stack
+from include.deploy.stack import Say, delete_stack, read_parameters, read_stack
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PipelineNames
@@ -41,18 +42,20 @@ def destroy(session: Any, environment: Environment, deletion: Deletion | None, s
         NotConfirmedError, MoreThanOneError: before anything is deleted.
     """
     require_account(session, environment.account)
+    cloudformation = session.client("cloudformation")
     deployed = [one for name in environment.pipelines if (one := _read(session, name)) is not None]
     if deletion is not None:
         _require_confirmed(deployed, deletion)
-    cloudformation = session.client("cloudformation")
     for one in deployed:
+        parameters = read_parameters(cloudformation.describe_stacks(StackName=one.stack)["Stacks"][0])
         delete_stack(cloudformation, one.stack, say)
         if deletion is None:
             say(
-                f"kept: s3://{one.outputs['Bucket']}, key {one.outputs['KeyArn']}, the lake databases, the source tables"
+                f"kept: s3://{one.outputs['Bucket']}, key {one.outputs['KeyArn']}, the lake databases, the source "
+                "tables; a later deployment takes them back"
             )
         else:
-            _delete_data(session, one, say)
+            _delete_data(session, one, parameters, say)
     if not deployed:
         say(f"environment {environment.name} has no stack")
 
@@ -72,12 +75,25 @@ def _require_confirmed(deployed: list[Deployed], deletion: Deletion) -> None:
         raise NotConfirmedError(f"this deletes every object of {bucket}: say CONFIRM={bucket}")
 
 
-def _delete_data(session: Any, one: Deployed, say: Say) -> None:
-    """The catalog first: a table whose files are gone must not be found. Each step passes over what is gone already."""
+def _delete_data(session: Any, one: Deployed, parameters: Mapping[str, str], say: Say) -> None:
+    """The catalog first: a table whose files are gone must not be found. Each step passes over what is gone already.
+
+    What the stack did not make is somebody's own, and stays.
+    """
     for output in ("AnalyticsDatabase", "LakeDatabase"):
         _delete_database(session.client("glue"), one.outputs[output], say)
-    _delete_bucket(session.client("s3"), one.outputs["Bucket"], say)
-    kms, key = session.client("kms"), one.outputs["KeyArn"]
+    bucket, key = one.outputs["Bucket"], one.outputs["KeyArn"]
+    if parameters.get("CreateBucket") == "false":
+        say(f"kept, since it is your own: s3://{bucket}")
+    else:
+        _delete_bucket(session.client("s3"), bucket, say)
+    if parameters.get("OwnKeyArn"):
+        say(f"kept, since it is your own: key {key}")
+    else:
+        _delete_key(session.client("kms"), key, say)
+
+
+def _delete_key(kms: Any, key: str, say: Say) -> None:
     if kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] != "PendingDeletion":
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=KEY_PENDING_DAYS)
         say(f"key {key}: deleted in {KEY_PENDING_DAYS} days, until then `aws kms cancel-key-deletion` keeps it")

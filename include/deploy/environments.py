@@ -37,6 +37,7 @@ class Environment:
     airflow_principal: str | None = None
     pipelines: tuple[str, ...] = ()
     key_arn: str | None = None
+    bucket: str | None = None
     adopt_tables: bool | None = None
     replace_plugins: bool = False
 
@@ -62,10 +63,13 @@ def read_environment(root: Path, name: str) -> Environment:
             f"no environment {name!r} in {ENVIRONMENTS}; there is: {', '.join(sorted(tables))}"
         )
     table: dict[str, Any] = tables[name]
-    mistakes = [*_field_mistakes(table), *_pipeline_mistakes(table.get("pipelines", []))]
+    pipelines = table.get("pipelines", pipeline_names())
+    mistakes = [*_field_mistakes(table), *_pipeline_mistakes(pipelines)]
+    if "bucket" in table and len(pipelines) != 1:
+        mistakes.append('bucket holds one pipeline: name it, pipelines = ["<name>"]')
     if mistakes:
         raise UnknownEnvironmentError(f"{ENVIRONMENTS} [{name}]: {'; '.join(mistakes)}")
-    return Environment(**{**table, "name": name, "pipelines": tuple(table.get("pipelines", pipeline_names()))})
+    return Environment(**{**table, "name": name, "pipelines": tuple(pipelines)})
 
 
 def require_account(session: boto3.Session, account: str) -> None:
@@ -95,5 +99,5 @@ def _field_mistakes(table: dict[str, Any]) -> list[str]:
 
 
 def _pipeline_mistakes(pipelines: Any) -> list[str]:
-    unknown = sorted(set(map(str, pipelines)) - set(pipeline_names())) if isinstance(pipelines, list) else []
+    unknown = sorted(set(map(str, pipelines)) - set(pipeline_names())) if isinstance(pipelines, list | tuple) else []
     return [f"there is no declaration {', '.join(unknown)}"] if unknown else []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from include.deploy.principals import Principals
+from include.deploy.storage import Storage
 from include.deploy.tables import TableKey
 from include.dynamo_lake.declaration import Pipeline, Source
 from include.dynamo_lake.names import PipelineNames
@@ -14,44 +15,44 @@ from include.dynamo_lake.names import PipelineNames
 DAYS_AFTER_EXPIRY = 7 + 2
 
 
-@dataclass(frozen=True)
-class Principals:
-    """ARNs of who may assume the Airflow role (the MWAA execution role) and the reader role."""
-
-    airflow: str
-    reader: str
-
-
 def build_parameters(
     pipeline: Pipeline,
     principals: Principals,
     code_version: str,
     create_tables: bool,
     stream_arns: Mapping[str, str],
-    own_key_arn: str = "",
+    storage: Storage,
 ) -> dict[str, str]:
     """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide.
 
-    ``stream_arns``: by table, of the streams to capture; none of them where not all are there. ``own_key_arn``: of the
-    KMS key to use instead of one that the stack makes.
+    ``stream_arns``: by table, of the streams to capture; none of them where not all are there.
     """
     parameters = {
         "Pipeline": pipeline.name,
         "Slug": PipelineNames(pipeline.name).dashed,
         "Target": pipeline.target.table,
-        "CreateTables": "true" if create_tables else "false",
+        "CreateTables": str(create_tables).lower(),
         "CodeVersion": code_version,
         "AirflowPrincipal": principals.airflow,
         "ReaderPrincipal": principals.reader,
         "ExportRetentionDays": str(pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY),
         "FreshnessHours": str(freshness_hours(pipeline)),
+        **storage_parameters(storage),
         **_source_parameters("Main", pipeline.main),
     }
-    if own_key_arn:
-        parameters["OwnKeyArn"] = own_key_arn
     if pipeline.lookup_source is not None:
         parameters |= _source_parameters("Lookup", pipeline.lookup_source)
     return parameters | _stream_parameters(pipeline, stream_arns)
+
+
+def storage_parameters(storage: Storage) -> dict[str, str]:
+    """The parameters that say where the data lies."""
+    return {
+        "BucketName": storage.bucket,
+        "CreateBucket": str(storage.creates_bucket).lower(),
+        "CreateDatabases": str(storage.creates_databases).lower(),
+        **({"OwnKeyArn": storage.own_key_arn} if storage.own_key_arn else {}),
+    }
 
 
 def freshness_hours(pipeline: Pipeline) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,25 @@ class SourceTableError(TerminalError):
         super().__init__("source tables:\n" + "\n".join(f"  - {finding}" for finding in findings))
 
 
+def resolve_adoption(
+    dynamodb: DynamoDBClient, tables: tuple[TableKey, ...], told: bool | None, present: Mapping[str, str], kept: bool
+) -> bool:
+    """Whether the stack uses tables that it does not make: as told, else as the stack has it (``present``: its parameters).
+
+    A new stack over what an earlier one left (``kept``) uses that one's tables: a table is never taken into a stack.
+
+    Raises:
+        SourceTableError: the tables cannot be used so, or are in the way.
+    """
+    adopts = told if told is not None else present.get("CreateTables") == "false"
+    adopts = adopts or (told is None and kept and any(_exists(dynamodb, one.table) for one in tables))
+    if adopts:
+        check_adoptable(dynamodb, tables)
+    elif present.get("CreateTables") != "true":
+        check_creatable(dynamodb, tables)
+    return adopts
+
+
 def check_adoptable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> None:
     """Read key, stream and point-in-time recovery of each table.
 
@@ -47,7 +66,7 @@ def check_creatable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> Non
         SourceTableError: naming each table that exists.
     """
     findings = tuple(
-        f"{declared.table}: it exists and is not the stack's; deploy with --adopt-tables to use it as it is"
+        f"{declared.table}: it exists and is not the stack's; say adopt_tables = true to use it as it is"
         for declared in tables
         if _exists(dynamodb, declared.table)
     )

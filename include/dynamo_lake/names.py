@@ -49,6 +49,10 @@ class PipelineNames:
     def sources_database(self) -> str:
         return f"{self.pipeline}_sources"
 
+    def bucket(self, account: str, region: str) -> str:
+        """The bucket that the pipeline's stack makes."""
+        return f"{self.dashed}-lake-{account}-{region}"
+
     def dag_id(self, kind: str) -> str:
         """``kind``: bootstrap, hourly, on_change or reconcile."""
         return f"{self.pipeline}_{kind}"

@@ -120,7 +120,7 @@ class LocalAwsApp:
         return checked
 
     async def _watch_stacks(self, headers: dict[str, str], body: bytes, send: Send) -> Send:
-        action = await self.stacks.before(body)
+        action = await self.stacks.before(body, *base.account_and_region_of(headers))
 
         async def watch(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:

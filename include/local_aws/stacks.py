@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from include.local_aws import root_clients
 from include.local_aws.calls import AwsError, Json
+from include.local_aws.stack_names import taken_names
 from include.local_aws.stack_readback import resource_differences
 from include.local_aws.stack_repairs import REPAIRS
 from include.local_aws.stack_templates import check_template
@@ -36,18 +37,31 @@ class Stacks:
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
         self._finishing: dict[tuple[str, str, str], asyncio.Task[Any]] = {}
+        self._taken: dict[tuple[str, str], str] = {}
 
-    async def before(self, body: bytes) -> str:
-        """Check a request; returns its action. Raises ValidationError for a template that AWS would refuse."""
+    async def before(self, body: bytes, account: str, region: str) -> str:
+        """Check a request; returns its action. Raises ValidationError for what AWS would refuse."""
         parameters = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         action = parameters.get("Action", "")
         if action in _CHECKED:
             text = await self._template_text(parameters)
             if text is not None:
-                check_template(_base().parse_template(text))
+                template = _base().parse_template(text)
+                check_template(template)
+                await self._check_names(action, parameters, template, account, region)
         if action in _AWAITING:
             await self._await_finished()
         return action
+
+    async def _check_names(self, action: str, parameters: Json, template: Json, account: str, region: str) -> None:
+        """A change set over names that are taken fails once it is made; a stack is refused at once."""
+        clients = partial(root_clients.client, self._aws.settings)
+        named = list(_base().new_resources(parameters, template, account, region))
+        taken = await asyncio.to_thread(taken_names, clients, named)
+        if taken and action == "CreateChangeSet":
+            self._taken[parameters["StackName"], parameters["ChangeSetName"]] = "; ".join(taken)
+        elif taken and action != "ValidateTemplate":
+            raise AwsError("ValidationError", "; ".join(taken))
 
     async def _template_text(self, parameters: Json) -> str | None:
         if "TemplateURL" not in parameters:
@@ -62,8 +76,12 @@ class Stacks:
 
     def after(self, action: str, body: bytes, account: str, region: str) -> None:
         """Watch the operation that an accepted request started."""
+        parameters = parse_qs(body.decode("utf-8", "replace"))
+        if action == "CreateChangeSet":
+            stack, change_set = parameters["StackName"][0], parameters["ChangeSetName"][0]
+            if reason := self._taken.pop((stack, change_set), None):
+                _base().fail_change_set(change_set, stack, account, region, reason)
         if action in _STARTING:
-            parameters = parse_qs(body.decode("utf-8", "replace"))
             name = (parameters.get("StackName") or parameters["ChangeSetName"])[0]
             short = name.split(":stack/")[1].split("/")[0] if ":stack/" in name else name
             self._finishing[short, account, region] = self._aws.background(self._finish(short, account, region))

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
 
+_S3_OBJECT = BASE_AWS_CONSOLE_LINK + "/s3/object/{bucket}?region={region_name}&prefix={object_key}"
+
 
 class LakeLink(BaseAwsLink):  # type: ignore[misc]
     """A link into the AWS console; ``push`` keeps what its URL needs with the task."""
@@ -48,13 +50,13 @@ class QueryLink(LakeLink):
 class SnapshotLink(LakeLink):
     name = "Iceberg snapshot"
     key = "lake_snapshot"
-    format_str = BASE_AWS_CONSOLE_LINK + "/s3/object/{bucket}?region={region_name}&prefix={metadata_key}"
+    format_str = _S3_OBJECT
 
 
 class ReportLink(LakeLink):
     name = "Run report"
     key = "lake_report"
-    format_str = BASE_AWS_CONSOLE_LINK + "/s3/object/{bucket}?region={region_name}&prefix={report_key}"
+    format_str = _S3_OBJECT
 
 
 LINKS = (ExportLink(), JobRunLink(), CrawlerLink(), QueryLink(), SnapshotLink(), ReportLink())

@@ -66,7 +66,7 @@ def read_settings(pipeline: str, *, has_lookup: bool) -> PipelineSettings:
         variables = ", ".join(f"AIRFLOW__{section.upper()}__{name.upper()}" for name in missing)
         raise SettingsError(
             f"Airflow's configuration section [{section}] lacks {', '.join(missing)}: set {variables} (on MWAA the options "
-            f"{section}.<key>). `python -m include.deploy --pipeline {pipeline} --env-file FILE` writes all of them"
+            f"{section}.<key>). `make deploy` gives an MWAA environment all of them"
         )
     return PipelineSettings(**values)
 

@@ -263,4 +263,4 @@ def test_missing_settings_are_one_clear_import_error(monkeypatch: pytest.MonkeyP
     (error,) = bag.import_errors.values()
     assert "lacks bucket, merge_job" in error
     assert f"AIRFLOW__LAKE_{name.upper()}__BUCKET" in error
-    assert f"python -m include.deploy --pipeline {name}" in error
+    assert "`make deploy`" in error

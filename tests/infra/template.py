@@ -26,6 +26,7 @@ PARAMETERS = {
     "LookupHashKey": "product",
     "MainStreamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Orders/stream/2026-11-24T02:00:00.000",
     "LookupStreamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Products/stream/2026-11-24T02:00:00.000",
+    "BucketName": f"two-words-lake-{ACCOUNT}-{REGION}",
     "CodeVersion": "0" * 64,
     "AirflowPrincipal": f"arn:aws:iam::{ACCOUNT}:role/mwaa",
     "ReaderPrincipal": f"arn:aws:iam::{ACCOUNT}:role/analysts",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 
-from include.local_aws.process import RunningLocalAws, start_local_aws
+from include.local_aws.process import RunningLocalAws
 from tests.infra.aws_cli import commands_of, mistakes_of
 from tests.infra.policies import statements_of
 from tests.infra.template import PARAMETERS, ROOT, Rendered
@@ -49,13 +48,6 @@ def test_a_call_that_only_aws_answers_has_its_shape(command: list[str]) -> None:
 )
 def test_a_call_of_another_shape_is_found(command: str, mistake: str) -> None:
     assert mistake in "; ".join(mistakes_of(command.split()))
-
-
-@pytest.fixture(scope="module")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLocalAws]:
-    running = start_local_aws(tmp_path_factory.mktemp("local-aws"))
-    yield running
-    running.stop()
 
 
 def test_the_commands_run_in_their_order_against_local_aws(local_aws: RunningLocalAws) -> None:

@@ -18,11 +18,7 @@ from include.deploy.dist import write_dist
 from include.deploy.settings import KEY_BY_OUTPUT, build_settings
 from include.dynamo_lake.declaration import pipeline_names
 from include.dynamo_lake.names import PipelineNames
-from include.laptop import paths
-from tests.infra.template import ROOT
-from tests.infra.test_bundle import copy_checkout
-
-CONSTRAINTS = ROOT / "include" / "laptop" / "setup" / "mwaa-3.3.1-constraints.txt"
+from tests.infra.checkouts import copy_checkout
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +123,13 @@ def test_glue_finds_script_packages_and_declarations_in_its_zip(folder: Path, tm
     library = _named(folder, LIBRARY)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import runpy; runpy.run_path(sys.argv[2], run_name='imported')\n"
         "import glue_scripts, include.dynamo_lake\n"
         "for module in (glue_scripts, include.dynamo_lake): assert module.__file__.startswith(sys.argv[1]), module\n"
         "from include.dynamo_lake.declaration import pipeline_names, read_declaration\n"
         "print(*[read_declaration(name).name for name in pipeline_names()])\n"
     )
-    assert _run(program, tmp_path, str(library)) == [" ".join(pipeline_names())]
+    assert _run(program, tmp_path, str(library), str(_named(folder, SCRIPT))) == [" ".join(pipeline_names())]
 
 
 def test_lambda_loads_its_handler_from_its_zip(folder: Path, tmp_path: Path) -> None:
@@ -167,16 +164,3 @@ def test_the_command_says_what_an_incomplete_checkout_lacks(
     monkeypatch.setattr(dist, "ROOT", checkout)
     assert dist.main(["--into", str(tmp_path / "dist")]) == 1
     assert "requirements.txt is missing" in capsys.readouterr().err
-
-
-@pytest.mark.deep
-def test_the_requirements_resolve_against_mwaas_pins(folder: Path) -> None:
-    uv = paths.TOOLS_ENV / "bin" / "uv"
-    command = [uv, "pip", "compile", "-q", "--python-version", "3.12", "-c", CONSTRAINTS, _named(folder, REQUIREMENTS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    pins = dict(line.split("==") for line in CONSTRAINTS.read_text().splitlines() if "==" in line and line[0] != "#")
-    resolved = dict(line.split("==") for line in done.stdout.splitlines() if "==" in line and line[0] not in "# ")
-    plain = {name.split("[")[0]: version for name, version in resolved.items()}
-    assert {name: version for name, version in plain.items() if pins.get(name, version) != version} == {}
-    assert "apache-airflow-providers-amazon" in plain

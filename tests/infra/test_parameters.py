@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from include.deploy.parameters import DAYS_AFTER_EXPIRY, Principals, build_parameters, table_keys
+from include.deploy.parameters import DAYS_AFTER_EXPIRY, build_parameters, table_keys
+from include.deploy.principals import Principals
 from include.deploy.settings import KEY_BY_OUTPUT, MissingOutputError, build_mwaa_options, build_settings
+from include.deploy.storage import Storage
 from include.deploy.tables import TableKey
 from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
 from tests.infra.template import ACCOUNT, Rendered, read_template
@@ -21,7 +23,7 @@ def pipeline(request: pytest.FixtureRequest) -> Pipeline:
 
 
 def _build(pipeline: Pipeline, streams: dict[str, str] | None = None) -> dict[str, str]:
-    return build_parameters(pipeline, PRINCIPALS, "a" * 64, create_tables=True, stream_arns=streams or {})
+    return build_parameters(pipeline, PRINCIPALS, "a" * 64, True, streams or {}, Storage("a-bucket"))
 
 
 def _streams(pipeline: Pipeline) -> dict[str, str]:

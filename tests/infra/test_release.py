@@ -2,98 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import pytest
 
-from include.deploy import commands
+from include.deploy import __main__ as command
 from include.deploy.dag_files import DagImportError
 from include.deploy.destroy import Deletion, MoreThanOneError, NotConfirmedError, destroy
 from include.deploy.environments import (
-    Environment,
     UnknownEnvironmentError,
     WrongAccountError,
     read_environment,
 )
 from include.deploy.mwaa import MwaaError
 from include.deploy.pausing import FrozenRunError
-from include.deploy.release import PAUSED_KEY, Release
+from include.deploy.release import PAUSED_KEY
 from include.dynamo_lake.declaration import pipeline_names
-from include.dynamo_lake.names import PipelineNames
-from include.local_aws.process import RunningLocalAws, start_local_aws
-from tests.infra.mwaa_double import MwaaDouble, installed
+from include.local_aws.process import start_local_aws
+from tests.infra.mwaa_double import MwaaDouble
+from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, MWAA_BUCKET, NAME, NAMES, WITH_MWAA, keys, release
 from tests.infra.template import ROOT
-from tests.infra.test_bundle import copy_checkout
-
-NAME = pipeline_names()[0]
-NAMES = PipelineNames(NAME)
-HOURLY, BOOTSTRAP = NAMES.dag_id("hourly"), NAMES.dag_id("bootstrap")
-LOCAL = Environment("local", "eu-central-1", "000000000000", pipelines=(NAME,))
-WITH_MWAA = replace(LOCAL, name="test", mwaa="analytics", reader_principal="arn:aws:iam::000000000000:role/analysts")
-MWAA_BUCKET = "mwaa-environment-bucket"
-
-
-@pytest.fixture(scope="module")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLocalAws]:
-    running = start_local_aws(tmp_path_factory.mktemp("local-aws"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
-    (folder / "include" / "infra").symlink_to(ROOT / "include" / "infra")
-    return folder
-
-
-@pytest.fixture
-def session(local_aws: RunningLocalAws, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
-    for name, value in local_aws.environment.items():
-        monkeypatch.setenv(name, value)
-    return boto3.Session()
-
-
-@pytest.fixture
-def double(session: boto3.Session) -> Iterator[MwaaDouble]:
-    s3 = session.client("s3")
-    if MWAA_BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        s3.create_bucket(Bucket=MWAA_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        s3.put_bucket_versioning(Bucket=MWAA_BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    with installed(MwaaDouble(MWAA_BUCKET, paused={BOOTSTRAP: True, HOURLY: False})) as double:
-        yield double
-
-
-def _release(
-    session: boto3.Session, checkout: Path, environment: Environment = WITH_MWAA, *, dry_run: bool = False
-) -> list[str]:
-    lines: list[str] = []
-    release = Release(checkout, environment, session, session, lines.append, lambda _: None)
-    release.run(dry_run=dry_run)
-    return lines
-
-
-def _keys(session: boto3.Session, prefix: str) -> set[str]:
-    listed = session.client("s3").list_objects_v2(Bucket=MWAA_BUCKET, Prefix=prefix).get("Contents", [])
-    return {entry["Key"] for entry in listed}
 
 
 def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
-    lines = _release(session, checkout, dry_run=True)
+    lines = release(session, checkout, dry_run=True)
     assert any(line.startswith(f"stack {NAMES.stack}: ") for line in lines)
     assert lines[-1] == "dry run: nothing was changed"
     assert set(double.calls) == {"GetEnvironment"}
-    assert _keys(session, "") == set()
+    assert keys(session, "") == set()
 
 
 def test_plugins_come_before_dags_and_nothing_runs_meanwhile(
     session: boto3.Session, checkout: Path, double: MwaaDouble
 ) -> None:
     double.running[HOURLY] = ["scheduled__1", "scheduled__1"]
-    lines = _release(session, checkout)
+    lines = release(session, checkout)
     pause, update, unpause = (
         double.calls.index(f"PATCH /dags/{HOURLY}"),
         double.calls.index("UpdateEnvironment"),
@@ -107,14 +52,14 @@ def test_plugins_come_before_dags_and_nothing_runs_meanwhile(
         for part in ("plugins-", "UPDATING", "dags/dynamo_lake/")
     ]
     assert told == sorted(told)
-    assert PAUSED_KEY not in _keys(session, "")
+    assert PAUSED_KEY not in keys(session, "")
 
 
 def test_the_environment_gets_plugins_settings_and_a_connection_of_the_pipelines_role(
     session: boto3.Session, checkout: Path, double: MwaaDouble
 ) -> None:
     double.fields["AirflowConfigurationOptions"] = {"core.default_timezone": "utc"}
-    _release(session, checkout)
+    release(session, checkout)
     options = double.fields["AirflowConfigurationOptions"]
     assert options["core.default_timezone"] == "utc"
     assert options[f"lake_{NAME}.aws_conn_id"] == f"lake_{NAME}"
@@ -125,22 +70,22 @@ def test_the_environment_gets_plugins_settings_and_a_connection_of_the_pipelines
         VersionId=double.fields["PluginsS3ObjectVersion"],
     )
     assert plugins["ContentLength"] > 0
-    dags = {key.rpartition("/")[2] for key in _keys(session, "dags/dynamo_lake/")}
+    dags = {key.rpartition("/")[2] for key in keys(session, "dags/dynamo_lake/")}
     assert {"hourly.py", "bootstrap.py", "bundle.json"} <= dags
 
 
 def test_the_same_again_updates_no_environment_and_removes_stale_dags(
     session: boto3.Session, checkout: Path, double: MwaaDouble
 ) -> None:
-    _release(session, checkout)
+    release(session, checkout)
     double.calls.clear()
     session.client("s3").put_object(Bucket=MWAA_BUCKET, Key="dags/dynamo_lake/gone.py", Body=b"")
     session.client("s3").put_object(Bucket=MWAA_BUCKET, Key="dags/somebody_elses.py", Body=b"")
-    lines = _release(session, checkout)
+    lines = release(session, checkout)
     assert "UpdateEnvironment" not in double.calls
     assert not [line for line in lines if line.startswith("uploaded s3")]
-    assert "dags/dynamo_lake/gone.py" not in _keys(session, "dags/")
-    assert "dags/somebody_elses.py" in _keys(session, "dags/")
+    assert "dags/dynamo_lake/gone.py" not in keys(session, "dags/")
+    assert "dags/somebody_elses.py" in keys(session, "dags/")
 
 
 def test_a_broken_deployment_is_gone_on_with_and_unpauses_what_it_had_paused(
@@ -148,10 +93,10 @@ def test_a_broken_deployment_is_gone_on_with_and_unpauses_what_it_had_paused(
 ) -> None:
     double.import_errors = [{"filename": "dynamo_lake/hourly.py", "stack_trace": "Traceback\nImportError: no module"}]
     with pytest.raises(DagImportError, match=r"hourly\.py: ImportError: no module"):
-        _release(session, checkout)
+        release(session, checkout)
     assert double.paused[HOURLY], "half a version does not run"
     double.import_errors = []
-    lines = _release(session, checkout)
+    lines = release(session, checkout)
     assert double.paused == {BOOTSTRAP: True, HOURLY: False}
     assert f"unpaused {HOURLY}" in lines
 
@@ -161,7 +106,7 @@ def test_a_failed_update_says_mwaas_reason_and_leaves_the_dags_paused(
 ) -> None:
     double.fail_update = "requirements do not install"
     with pytest.raises(MwaaError, match="requirements do not install"):
-        _release(session, checkout)
+        release(session, checkout)
     assert double.paused[HOURLY]
 
 
@@ -170,7 +115,7 @@ def test_a_paused_dag_with_a_run_under_way_stops_the_deployment(
 ) -> None:
     double.running[BOOTSTRAP] = ["manual__1"]
     with pytest.raises(FrozenRunError, match=f"{BOOTSTRAP}: manual__1"):
-        _release(session, checkout)
+        release(session, checkout)
     assert "UpdateEnvironment" not in double.calls
 
 
@@ -179,7 +124,7 @@ def test_another_airflow_version_is_refused_before_anything_changes(
 ) -> None:
     double.version = "2.10.3"
     with pytest.raises(MwaaError, match=r"runs Airflow 2\.10\.3, this code is for 3\.3\.1"):
-        _release(session, checkout)
+        release(session, checkout)
     assert double.calls == ["GetEnvironment"]
 
 
@@ -188,14 +133,14 @@ def test_plugins_of_others_are_replaced_only_when_told(
 ) -> None:
     double.fields["PluginsS3Path"] = "plugins.zip"
     with pytest.raises(MwaaError, match="replace_plugins = true"):
-        _release(session, checkout)
-    _release(session, checkout, replace(WITH_MWAA, replace_plugins=True))
+        release(session, checkout)
+    release(session, checkout, replace(WITH_MWAA, replace_plugins=True))
     assert double.fields["PluginsS3Path"].startswith("dynamo_lake/plugins-")
 
 
 def test_credentials_of_another_account_are_refused(session: boto3.Session, checkout: Path) -> None:
     with pytest.raises(WrongAccountError, match="of account 000000000000, the environment is in 999999999999"):
-        _release(session, checkout, replace(LOCAL, account="999999999999"))
+        release(session, checkout, replace(LOCAL, account="999999999999"))
 
 
 def test_environments_are_checked_with_every_mistake_at_once(tmp_path: Path) -> None:
@@ -210,19 +155,30 @@ def test_environments_are_checked_with_every_mistake_at_once(tmp_path: Path) -> 
         read_environment(tmp_path, "even")
 
 
+def test_a_bucket_of_ones_own_is_for_one_named_pipeline(tmp_path: Path) -> None:
+    (tmp_path / "include" / "infra").mkdir(parents=True)
+    table = '[mine]\nregion = "eu-central-1"\naccount = "000000000000"\nbucket = "mine"\nkey_arn = "arn"\n'
+    file = tmp_path / "include" / "infra" / "environments.toml"
+    file.write_text(f"{table}pipelines = []\n")
+    with pytest.raises(UnknownEnvironmentError, match="bucket holds one pipeline"):
+        read_environment(tmp_path, "mine")
+    file.write_text(f'{table}pipelines = ["{NAME}"]\n')
+    assert read_environment(tmp_path, "mine").bucket == "mine"
+
+
 def test_every_declared_environment_can_be_read() -> None:
     assert read_environment(ROOT, "local") == replace(LOCAL, pipelines=pipeline_names())
     assert read_environment(ROOT, "example").mwaa == "analytics"
 
 
 def test_an_unknown_environment_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert commands.main(["deploy", "--env", "nowhere"]) == 2
+    assert command.main(["deploy", "--env", "nowhere"]) == 2
     assert "no environment 'nowhere'" in capsys.readouterr().err
 
 
 def test_destroying_keeps_bucket_key_lake_and_source_tables(session: boto3.Session, checkout: Path) -> None:
     environment = replace(LOCAL, pipelines=pipeline_names()[:1])
-    _release(session, checkout, environment)
+    release(session, checkout, environment)
     outputs = _outputs(session)
     session.client("s3").put_object(Bucket=outputs["Bucket"], Key="state/coverage.json", Body=b"{}")
     lines: list[str] = []
@@ -250,7 +206,7 @@ def test_data_is_deleted_only_when_its_bucket_is_named(
         monkeypatch.setenv(name, value)
     session = boto3.Session()
     try:
-        _release(session, checkout, LOCAL)
+        release(session, checkout, LOCAL)
         outputs = _outputs(session)
         with pytest.raises(NotConfirmedError, match=f"CONFIRM={outputs['Bucket']}"):
             destroy(session, LOCAL, Deletion("something"), print)

@@ -10,9 +10,10 @@ import pytest
 from lake_airflow.freshness import METRIC, NAMESPACE
 
 from include.deploy.bundle import CAPTURE
-from include.deploy.deployment import read_template_body
 from include.deploy.settings import CAPTURE_OUTPUTS, KEY_BY_OUTPUT, LOOKUP_OUTPUTS
+from include.deploy.template import read_template_body
 from include.dynamo_lake.names import PipelineNames
+from tests.infra.policies import statements_of
 from tests.infra.template import (
     ACCOUNT,
     PARAMETERS,
@@ -91,21 +92,30 @@ def test_every_name_starts_with_the_pipelines(rendered: Rendered) -> None:
 
 def test_the_longest_pipeline_name_fits_every_limit() -> None:
     longest = "p" * 30
-    rendered = Rendered(PARAMETERS | {"Pipeline": longest, "Slug": longest})
+    bucket = PipelineNames(longest).bucket(ACCOUNT, "ap-southeast-2")
+    rendered = Rendered(PARAMETERS | {"Pipeline": longest, "Slug": longest, "BucketName": bucket})
     roles = [p["RoleName"] for p in rendered.of_type("AWS::IAM::Role").values()]
     assert max(map(len, roles)) + len("ap-southeast-2") - len("eu-central-1") <= 64
-    bucket = rendered.resources["Bucket"]["Properties"]["BucketName"]
-    assert len(bucket) + len("ap-southeast-2") - len("eu-central-1") <= 63
+    assert rendered.resources["Bucket"]["Properties"]["BucketName"] == bucket
+    assert len(bucket) <= 63
 
 
 def test_outputs_are_the_settings_and_one_role_per_actor() -> None:
     outputs = read_template()["Outputs"]
     roles = {name for name in outputs if name.endswith("RoleArn")}
-    assert outputs.keys() - roles == KEY_BY_OUTPUT.keys()
+    for_mwaa = {name for name in outputs if name.startswith("Mwaa")}
+    assert outputs.keys() - roles - for_mwaa == KEY_BY_OUTPUT.keys()
     assert {f"{name}Arn" for name, r in read_template()["Resources"].items() if r["Type"] == "AWS::IAM::Role"} == roles
     assert {name for name, body in outputs.items() if body.get("Condition") == "HasLookup"} == LOOKUP_OUTPUTS
     captured = {name for name, body in outputs.items() if body.get("Condition", "").startswith("Capture")}
     assert captured - roles == CAPTURE_OUTPUTS
+
+
+def test_the_outputs_say_what_an_existing_mwaa_environment_needs(rendered: Rendered) -> None:
+    statement = json.loads(rendered.outputs["MwaaRoleStatement"])
+    assert statement == {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": rendered.outputs["AirflowRoleArn"]}
+    actions = {action for one in statements_of(rendered, "AirflowRole") for action in one["Action"]}
+    assert {action.partition(":")[0] for action in actions} | {"sts"} == set(rendered.outputs["MwaaReaches"].split())
 
 
 def test_the_contracts_table_lists_the_same_settings() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from include.laptop.setup import __main__ as setup
 from include.laptop.setup import jars, java
 from include.laptop.setup.commands import run
 from include.laptop.setup.errors import SetupError
+from include.laptop.setup.trust import build_trust_store, write_trust_store
 
 
 def test_an_unsupported_python_is_named_with_the_remedy(
@@ -66,6 +68,16 @@ def test_java_tells_its_version(tmp_path: Path, version: str, major: int) -> Non
     command.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
     command.chmod(0o755)
     assert java._major(tmp_path) == major
+
+
+def test_the_packaged_java_trusts_what_the_machine_trusts(tmp_path: Path) -> None:
+    keytool = paths.JAVA_HOME_LINK / "bin" / "keytool"
+    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
+    write_trust_store(tmp_path / "trusted.jks", tmp_path / "unused")
+    assert (tmp_path / "trusted.jks").read_bytes() == build_trust_store(certificates)
+    if keytool.exists():
+        command = [keytool, "-list", "-keystore", tmp_path / "trusted.jks", "-storepass", "changeit"]
+        assert f"contains {len(certificates)} entries" in run(command, "listing the trust store")
 
 
 def test_a_failing_command_shows_the_end_of_its_output() -> None:

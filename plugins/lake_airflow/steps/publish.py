@@ -26,7 +26,7 @@ def publish_snapshot(pipeline: str, context: Mapping[str, Any]) -> dict[str, Any
     candidate = build_candidate(lake, read_report(lake, read_batch(context)["batch_id"]))
     published = publish(lake.clients.s3, lake.clients.glue, lake.readers, candidate)
     key = published.metadata_location.removeprefix(f"s3://{lake.bucket}/")
-    SnapshotLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, metadata_key=key)
+    SnapshotLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, object_key=key)
     return {"snapshot_id": str(published.snapshot_id), "metadata_location": published.metadata_location}
 
 

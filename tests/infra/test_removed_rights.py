@@ -1,0 +1,130 @@
+"""The offline evaluation of rights against the real thing: without its statement a service's work fails, with it it is done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from include.deploy.deployment import Deployed
+from include.local_aws.process import RunningLocalAws, ask
+from tests.infra.deploying import PIPELINE, capturing, deploy_as
+from tests.infra.least_privilege import Right, idle_rights, read_statements, recorded_of
+
+pytestmark = pytest.mark.deep
+
+CEILING_S = 60.0
+
+
+@pytest.fixture
+def deployed(session: boto3.Session, checkout: Path) -> Deployed:
+    return deploy_as(session, checkout, capturing(PIPELINE))[0]
+
+
+@contextmanager
+def without(iam: Any, role: str, sid: str) -> Iterator[None]:
+    """Take one statement out of a role's only policy, and put it back."""
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    rest = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+    assert len(rest) == len(policy["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**policy, "Statement": rest}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def role_of(deployed: Deployed, actor: str) -> str:
+    return deployed.outputs[f"{actor}Arn"].rpartition("/")[2]
+
+
+def awaited(read: Callable[[], Any]) -> Any:
+    """The first answer that is not None."""
+    deadline = time.monotonic() + CEILING_S
+    while (found := read()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+def assert_needed_offline(session: boto3.Session, running: RunningLocalAws, role: str, right: Right) -> None:
+    """The recorded decisions say the same of the right that was taken away."""
+    decisions = recorded_of(ask(running.endpoint_url, "GET", "/_local/decisions")["decisions"])
+    mine = [one for one in decisions if one.principal == role]
+    assert right not in idle_rights(read_statements(session.client("iam"), role), mine)
+
+
+def _crawl(glue: Any, crawler: str) -> dict[str, Any]:
+    glue.start_crawler(Name=crawler)
+
+    def last() -> dict[str, Any] | None:
+        found = glue.get_crawler(Name=crawler)["Crawler"]
+        return found["LastCrawl"] if found["State"] == "READY" and "LastCrawl" in found else None
+
+    found: dict[str, Any] = awaited(last)
+    return found
+
+
+def test_a_crawler_that_may_not_sample_its_table_fails(
+    session: boto3.Session, local_aws: RunningLocalAws, deployed: Deployed
+) -> None:
+    glue, role = session.client("glue"), role_of(deployed, "SourceCrawlerRole")
+    with without(session.client("iam"), role, "Sample"):
+        refused = _crawl(glue, deployed.outputs["MainCrawler"])
+    assert refused["Status"] == "FAILED"
+    assert "not authorized" in refused["ErrorMessage"]
+    assert _crawl(glue, deployed.outputs["MainCrawler"])["Status"] == "SUCCEEDED"
+    assert_needed_offline(session, local_aws, role, Right("Sample", "dynamodb:Scan"))
+
+
+def _job_run(glue: Any, job: str) -> dict[str, Any]:
+    run_id = glue.start_job_run(JobName=job)["JobRunId"]
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
+        return found if found["JobRunState"] in ("SUCCEEDED", "FAILED") else None
+
+    found: dict[str, Any] = awaited(ended)
+    return found
+
+
+def test_a_job_that_may_not_read_its_batch_does_not_even_get_its_script(
+    session: boto3.Session, local_aws: RunningLocalAws, deployed: Deployed
+) -> None:
+    glue, role = session.client("glue"), role_of(deployed, "GlueJobRole")
+    with without(session.client("iam"), role, "ReadBatch"):
+        refused = _job_run(glue, deployed.outputs["MergeJob"])
+    assert refused["JobRunState"] == "FAILED"
+    assert "403" in refused["ErrorMessage"]
+    assert _job_run(glue, deployed.outputs["MergeJob"])["JobRunState"] == "SUCCEEDED"
+    assert_needed_offline(session, local_aws, role, Right("ReadBatch", "s3:GetObject"))
+
+
+def test_a_stream_function_that_may_not_write_loses_nothing_and_goes_on_when_it_may(
+    session: boto3.Session, local_aws: RunningLocalAws, deployed: Deployed
+) -> None:
+    source, role = PIPELINE.main, role_of(deployed, "CaptureRole")
+    s3 = session.client("s3")
+    key = {attribute.name: {attribute.type: "1"} for attribute in source.key}
+
+    def refused() -> bool | None:
+        """Whether the function was heard to be refused: it hands the records back, so its mapping has no problem to tell."""
+        decisions = ask(local_aws.endpoint_url, "GET", "/_local/decisions")["decisions"]
+        return any(one["principal"] == role and not one["allowed"] for one in decisions) or None
+
+    def inbox() -> list[Any] | None:
+        return s3.list_objects_v2(Bucket=deployed.outputs["Bucket"], Prefix="inbox/").get("Contents")
+
+    with without(session.client("iam"), role, "WriteChangeFiles"):
+        session.client("dynamodb").put_item(TableName=source.table, Item=key)
+        awaited(refused)
+        assert inbox() is None
+    assert len(awaited(inbox)) == 1
+    assert_needed_offline(session, local_aws, role, Right("WriteChangeFiles", "s3:PutObject"))
