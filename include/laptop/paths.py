@@ -15,6 +15,7 @@ BENCH_ENV = LOCAL / "envs" / "bench"
 JARS = LOCAL / "jars"
 JAVA_HOME_LINK = LOCAL / "java"
 SETUP_STAMP = LOCAL / "setup.json"
+SETUP_LOG = LOCAL / "set-up.log"
 SETUP_LOCK = LOCAL / "setup.lock"
 
 AIRFLOW_TEMPLATE_DB = LOCAL / "airflow" / "template.db"

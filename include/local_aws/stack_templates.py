@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from include.local_aws.calls import AwsError, Json
@@ -43,6 +43,13 @@ def check_template(template: Json) -> None:
     faults = list(_faults(template))
     if faults:
         raise AwsError("ValidationError", "Template format error: " + "; ".join(faults))
+
+
+def check_parameters(template: Json, given: Iterable[str]) -> None:
+    """Raise ValidationError naming the parameters that a request gives and the template has not."""
+    unknown = [name for name in given if name not in (template.get("Parameters") or {})]
+    if unknown:
+        raise AwsError("ValidationError", f"Parameters: [{', '.join(unknown)}] do not exist in the template")
 
 
 def _faults(template: Json) -> Iterator[str]:

@@ -19,7 +19,7 @@ from include.local_aws.calls import AwsError, Json
 from include.local_aws.stack_names import taken_names
 from include.local_aws.stack_readback import resource_differences
 from include.local_aws.stack_repairs import REPAIRS
-from include.local_aws.stack_templates import check_template
+from include.local_aws.stack_templates import check_parameters, check_template
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
@@ -48,6 +48,7 @@ class Stacks:
             if text is not None:
                 template = _base().parse_template(text)
                 check_template(template)
+                check_parameters(template, [v for k, v in parameters.items() if k.endswith(".ParameterKey")])
                 await self._check_names(action, parameters, template, account, region)
         if action in _AWAITING:
             await self._await_finished()

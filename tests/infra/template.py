@@ -62,7 +62,12 @@ _Loader.add_multi_constructor("!", _construct)
 
 def read_template() -> dict[str, Any]:
     """Load the template with its short forms as ``{"Ref": …}`` and ``{"Fn::…": …}``."""
-    template: dict[str, Any] = yaml.load(TEMPLATE_PATH.read_text(), _Loader)
+    return parse_template(TEMPLATE_PATH.read_text())
+
+
+def parse_template(text: str) -> dict[str, Any]:
+    """A template's text, as ``read_template`` does."""
+    template: dict[str, Any] = yaml.load(text, _Loader)
     return template
 
 

@@ -61,50 +61,57 @@ def assert_needed_offline(session: boto3.Session, running: RunningLocalAws, role
     assert right not in idle_rights(read_statements(session.client("iam"), role), mine)
 
 
-def _crawl(glue: Any, crawler: str) -> dict[str, Any]:
+def _crawl(glue: Any, deployed: Deployed) -> tuple[str, str]:
+    """Status and message of a crawl of the main table."""
+    crawler = deployed.outputs["MainCrawler"]
     glue.start_crawler(Name=crawler)
 
-    def last() -> dict[str, Any] | None:
+    def last() -> tuple[str, str] | None:
         found = glue.get_crawler(Name=crawler)["Crawler"]
-        return found["LastCrawl"] if found["State"] == "READY" and "LastCrawl" in found else None
+        crawl = found.get("LastCrawl", {})
+        return (crawl["Status"], crawl.get("ErrorMessage", "")) if found["State"] == "READY" and crawl else None
 
-    found: dict[str, Any] = awaited(last)
+    found: tuple[str, str] = awaited(last)
     return found
 
 
-def test_a_crawler_that_may_not_sample_its_table_fails(
-    session: boto3.Session, local_aws: RunningLocalAws, deployed: Deployed
-) -> None:
-    glue, role = session.client("glue"), role_of(deployed, "SourceCrawlerRole")
-    with without(session.client("iam"), role, "Sample"):
-        refused = _crawl(glue, deployed.outputs["MainCrawler"])
-    assert refused["Status"] == "FAILED"
-    assert "not authorized" in refused["ErrorMessage"]
-    assert _crawl(glue, deployed.outputs["MainCrawler"])["Status"] == "SUCCEEDED"
-    assert_needed_offline(session, local_aws, role, Right("Sample", "dynamodb:Scan"))
-
-
-def _job_run(glue: Any, job: str) -> dict[str, Any]:
+def _run_job(glue: Any, deployed: Deployed) -> tuple[str, str]:
+    """State and message of a run of the merge job."""
+    job = deployed.outputs["MergeJob"]
     run_id = glue.start_job_run(JobName=job)["JobRunId"]
 
-    def ended() -> dict[str, Any] | None:
-        found: dict[str, Any] = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
-        return found if found["JobRunState"] in ("SUCCEEDED", "FAILED") else None
+    def ended() -> tuple[str, str] | None:
+        run = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
+        over = run["JobRunState"] in ("SUCCEEDED", "FAILED")
+        return (run["JobRunState"], run.get("ErrorMessage", "")) if over else None
 
-    found: dict[str, Any] = awaited(ended)
+    found: tuple[str, str] = awaited(ended)
     return found
 
 
-def test_a_job_that_may_not_read_its_batch_does_not_even_get_its_script(
-    session: boto3.Session, local_aws: RunningLocalAws, deployed: Deployed
+@pytest.mark.parametrize(
+    ("work", "actor", "right", "refusal"),
+    [
+        (_crawl, "SourceCrawlerRole", Right("Sample", "dynamodb:Scan"), "not authorized"),
+        # Without it the job does not even get its script.
+        (_run_job, "GlueJobRole", Right("ReadBatch", "s3:GetObject"), "403"),
+    ],
+)
+def test_work_fails_without_its_right_and_succeeds_with_it(
+    session: boto3.Session,
+    local_aws: RunningLocalAws,
+    deployed: Deployed,
+    work: Callable[[Any, Deployed], tuple[str, str]],
+    actor: str,
+    right: Right,
+    refusal: str,
 ) -> None:
-    glue, role = session.client("glue"), role_of(deployed, "GlueJobRole")
-    with without(session.client("iam"), role, "ReadBatch"):
-        refused = _job_run(glue, deployed.outputs["MergeJob"])
-    assert refused["JobRunState"] == "FAILED"
-    assert "403" in refused["ErrorMessage"]
-    assert _job_run(glue, deployed.outputs["MergeJob"])["JobRunState"] == "SUCCEEDED"
-    assert_needed_offline(session, local_aws, role, Right("ReadBatch", "s3:GetObject"))
+    glue, role = session.client("glue"), role_of(deployed, actor)
+    with without(session.client("iam"), role, right.sid):
+        status, message = work(glue, deployed)
+    assert (status, refusal in message) == ("FAILED", True), message
+    assert work(glue, deployed)[0] == "SUCCEEDED"
+    assert_needed_offline(session, local_aws, role, right)
 
 
 def test_a_stream_function_that_may_not_write_loses_nothing_and_goes_on_when_it_may(

@@ -23,6 +23,7 @@ from tests.infra.template import (
     WITHOUT_CAPTURE,
     WITHOUT_LOOKUP,
     Rendered,
+    parse_template,
     read_template,
 )
 
@@ -69,6 +70,13 @@ def test_every_reference_exists() -> None:
 
 def test_the_template_fits_into_one_request() -> None:
     assert len(read_template_body(ROOT).encode()) <= TEMPLATE_BODY_LIMIT_BYTES
+
+
+def test_what_is_sent_is_the_template_without_what_linters_read() -> None:
+    raw = read_template()
+    for resource in raw["Resources"].values():
+        resource.pop("Metadata", None)
+    assert parse_template(read_template_body(ROOT)) == raw
 
 
 def test_what_holds_data_outlives_the_stack() -> None:

@@ -80,6 +80,10 @@ def test_the_packaged_java_trusts_what_the_machine_trusts(tmp_path: Path) -> Non
         assert f"contains {len(certificates)} entries" in run(command, "listing the trust store")
 
 
-def test_a_failing_command_shows_the_end_of_its_output() -> None:
-    with pytest.raises(SetupError, match="making tea failed:\nno water"):
-        run([sys.executable, "-c", "import sys; sys.exit('no water')"], "making tea")
+def test_a_failing_command_shows_one_line_and_keeps_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "SETUP_LOG", tmp_path / "set-up.log")
+    command = [sys.executable, "-c", "import sys; print('filling the kettle'); sys.exit('no water\\n')"]
+    with pytest.raises(SetupError, match=r"^making tea failed: no water \(all of it: set-up\.log\)$"):
+        run(command, "making tea")
+    assert "filling the kettle" in (tmp_path / "set-up.log").read_text()

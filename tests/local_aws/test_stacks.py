@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from include.local_aws.calls import AwsError
 from include.local_aws.stack_readback import differences
-from include.local_aws.stack_templates import check_template
+from include.local_aws.stack_templates import check_parameters, check_template
 
 Template = dict[str, Any]
 
@@ -123,6 +123,13 @@ def test_a_faulty_template_is_refused_by_name(template: Template, fault: str) ->
     with pytest.raises(AwsError, match=fault) as refused:
         check_template(template)
     assert refused.value.code == "ValidationError"
+
+
+def test_a_parameter_that_the_template_has_not_is_refused() -> None:
+    template = {**bucket_template(), "Parameters": {"Name": {"Type": "String"}}}
+    check_parameters(template, ["Name"])
+    with pytest.raises(AwsError, match=r"Parameters: \[Nmae\] do not exist in the template"):
+        check_parameters(template, ["Nmae"])
 
 
 def test_a_refused_template_makes_nothing(client: Callable[..., Any]) -> None:
