@@ -42,6 +42,10 @@ class Story:
         self.covered_through: datetime | None = None
         self.batches = 0
 
+    def under(self, pipeline: Pipeline) -> Story:
+        """Another story of the same kind, under another declaration."""
+        return Story(pipeline)
+
     @property
     def lake(self) -> Any:
         return self.engine.lake

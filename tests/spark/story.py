@@ -25,8 +25,13 @@ class SparkStory(Story):
 
     def __init__(self, spark: SparkSession, pipeline: Pipeline, folder: Path) -> None:
         super().__init__(pipeline)
+        self.spark = spark
+        self.folder = folder
         self.engine = new_engine(spark, pipeline, folder)
         self.shown: dict[tuple[str, int], Any] = {}
+
+    def under(self, pipeline: Pipeline) -> SparkStory:
+        return SparkStory(self.spark, pipeline, self.folder)
 
     @property
     def lake(self) -> Lake:

@@ -11,7 +11,9 @@ from pyspark.sql import SparkSession
 
 from include.dynamo_lake.declaration import read_declaration
 from tests.spark.story import SparkStory
+from tests.spark.test_histories import play
 from tests.unit.dynamo_lake import test_counterexamples as of_the_reference
+from tests.unit.dynamo_lake import test_plan_counterexamples as of_the_plan
 
 # One history of each kind of step is in every run, the others are long together.
 QUICK = {
@@ -40,6 +42,21 @@ def test_spark_ends_as_the_reference_does(
     spark: SparkSession, tmp_path: Path, history: Callable[..., None], case: dict[str, object]
 ) -> None:
     history(SparkStory(spark, read_declaration("campaign"), tmp_path), **case)
+
+
+def plan_histories() -> Iterator[object]:
+    """Every test of the plan's histories."""
+    for name, test in inspect.getmembers(of_the_plan, inspect.isfunction):
+        if name.startswith("test_"):
+            yield pytest.param(test, id=name.removeprefix("test_"))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("history", plan_histories())
+def test_spark_ends_as_the_reference_does_with_planned_runs(
+    spark: SparkSession, tmp_path: Path, history: Callable[..., None]
+) -> None:
+    history(lambda operations: play(spark, tmp_path, operations))
 
 
 def test_every_quick_history_is_one_of_the_references() -> None:

@@ -49,8 +49,10 @@ def test_an_item_recreated_on_another_day_within_a_window_leaves_nothing_on_the_
     assert story.live() == ON_DAY_3
 
 
-def test_an_item_stored_without_a_day_has_one_row_after_the_declaration_is_mended_and_its_window_replayed() -> None:
-    story = Story(unmended_declaration())
+def test_an_item_stored_without_a_day_has_one_row_after_the_declaration_is_mended_and_its_window_replayed(
+    story: Story,
+) -> None:
+    story = story.under(unmended_declaration())
     story.put(1, {"createdAt": {"N": "1767225600"}})
     story.merge(window(0, 2))
     assert (len(story.lake.quarantine), dict(story.lake.target.rows)) == (1, {})

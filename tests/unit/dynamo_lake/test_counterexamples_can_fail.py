@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from include.dynamo_lake.coverage import plan_through
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.errors import LakeError
 from include.dynamo_lake.reference import merge, mirrors
 from include.dynamo_lake.reference.lake import Lake, Mirror
 from include.dynamo_lake.versions import export_version, stream_version
 from include.dynamo_lake.windows import floor_second
-from tests.histories import engine
+from tests.histories import driver, engine
 from tests.histories.story import Story
 from tests.unit.dynamo_lake import test_counterexamples as histories
+from tests.unit.dynamo_lake import test_law
+from tests.unit.dynamo_lake import test_plan_counterexamples as plan_histories
 
 Patch = pytest.MonkeyPatch
 
@@ -124,6 +127,29 @@ def leave_looked_up_rows(patch: Patch) -> None:
     patch.setattr(merge, "_stale_lookups", lambda lake, dirty_lookups, lookup: set())
 
 
+def plan_windows_anew(patch: Patch) -> None:
+    """What an earlier run planned is forgotten, and one longer window taken."""
+    patch.setattr(
+        driver,
+        "plan_through",
+        lambda coverage, until, **names: plan_through(replace(coverage, plan=()), until, **names),
+    )
+
+
+def begin_at_the_first_bootstrap(patch: Patch) -> None:
+    patch.setattr(
+        driver,
+        "plan_through",
+        lambda coverage, until, **names: plan_through(
+            replace(coverage, covered_through=coverage.since), until, **names
+        ),
+    )
+
+
+PLAN_MUTANTS: dict[Callable[[Patch], None], str] = {
+    begin_at_the_first_bootstrap: "a_window_begins_where_the_full_export_before_it_was_taken",
+    plan_windows_anew: "a_window_that_a_run_planned_is_not_lengthened_by_the_next",
+}
 MUTANTS: dict[Callable[[Patch], None], str] = {
     rank_by_the_second_of_the_write: "a_window_that_ends_later_beats_a_stream_record_of_a_second_within_it",
     round_seconds_up: "a_stream_record_late_in_the_second_before_a_window_ends_yields_to_that_window",
@@ -150,3 +176,14 @@ def test_a_rule_left_out_breaks_its_history(
     mutate(monkeypatch)
     with pytest.raises((AssertionError, LakeError)):
         play(Story(read_declaration("campaign")))
+
+
+@pytest.mark.parametrize(("mutate", "history"), PLAN_MUTANTS.items(), ids=[mutate.__name__ for mutate in PLAN_MUTANTS])
+def test_a_rule_of_the_plan_left_out_breaks_its_history(
+    monkeypatch: pytest.MonkeyPatch, mutate: Callable[[Patch], None], history: str
+) -> None:
+    play = getattr(plan_histories, f"test_{history}")
+    play(test_law.play)
+    mutate(monkeypatch)
+    with pytest.raises(AssertionError):
+        play(test_law.play)
