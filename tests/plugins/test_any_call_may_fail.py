@@ -18,10 +18,10 @@ from lake_airflow.operators.merge import GlueBatchOperator
 from include.dynamo_lake.errors import TerminalError
 from tests.histories.images import MAIN_KEYS
 from tests.plugins.simulation.lakes import Lakeside, item, lakeside
-from tests.plugins.simulation.runs import SimulatedRun
+from tests.plugins.simulation.runs import Kind, SimulatedRun
 from tests.plugins.simulation.wire import KilledError, Strike
 
-CHANGES = ("put_", "start_", "export_", "update_", "create_", "copy_", "delete_", "stop_")
+CHANGES = ("put_", "start_", "export_", "update_", "create_", "copy_", "delete_", "stop_", "receive_")
 
 
 def refused(code: str, status: int) -> Callable[[], NoReturn]:
@@ -68,20 +68,19 @@ def an_hour_behind(pipeline: str) -> Iterator[Lakeside]:
         yield made
 
 
-def places(pipeline: str, *, is_change: bool) -> list[int]:
+def places(pipeline: str, kind: Kind, *, is_change: bool) -> list[int]:
     """The numbers of an undisturbed run's calls that change something, or of the others."""
     with an_hour_behind(pipeline) as made:
-        SimulatedRun(made.world, "hourly").finish()
-        made.require_sound()
+        SimulatedRun(made.world, kind).finish()
         names = (name.partition(".")[2] for name in made.wire.calls)
         return [number for number, name in enumerate(names) if name.startswith(CHANGES) == is_change]
 
 
-def strike(made: Lakeside, number: int, name: str) -> SimulatedRun:
+def strike(made: Lakeside, kind: Kind, number: int, name: str) -> SimulatedRun:
     """Begin a run and let call ``number`` fail; a retry must be able to help."""
     when, what = STRIKES[name]
     made.wire.strike = Strike(number, when, what)
-    run = SimulatedRun(made.world, "hourly")
+    run = SimulatedRun(made.world, kind)
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - whatever the task makes of it
         run.finish()
     assert not isinstance(caught.value, TerminalError | AssertionError), f"call {number}: {caught.value!r}"
@@ -90,8 +89,10 @@ def strike(made: Lakeside, number: int, name: str) -> SimulatedRun:
 
 
 def retry(made: Lakeside, run: SimulatedRun) -> None:
-    """The task is tried again, and the run goes on."""
+    """The task is tried again, and the run goes on; what a run on change does not read comes with the hourly one."""
     run.finish()
+    if run.kind == "on_change":
+        SimulatedRun(made.world, "hourly").finish()
 
 
 def abandon(made: Lakeside, run: SimulatedRun) -> None:
@@ -101,28 +102,35 @@ def abandon(made: Lakeside, run: SimulatedRun) -> None:
 
 
 Follow = Callable[[Lakeside, SimulatedRun], None]
+KINDS = pytest.mark.parametrize("kind", ["hourly", "on_change"])
 FOLLOWED = pytest.mark.parametrize("follow", [retry, abandon])
-STRUCK = pytest.mark.parametrize("name", STRIKES)
+# One strike of each kind in every run of the tests; those that code could tell apart only by the error's name are long together.
+QUICK = {"throttled", "a lost answer", "killed after it"}
+STRUCK = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.deep]) for name in STRIKES]
+)
 
 
 @STRUCK
 @FOLLOWED
-def test_a_call_that_changes_something_may_fail(pipeline: str, name: str, follow: Follow) -> None:
-    for number in places(pipeline, is_change=True):
-        fail_and_follow(pipeline, number, name, follow)
+@KINDS
+def test_a_call_that_changes_something_may_fail(pipeline: str, kind: Kind, name: str, follow: Follow) -> None:
+    for number in places(pipeline, kind, is_change=True):
+        fail_and_follow(pipeline, kind, number, name, follow)
 
 
 @pytest.mark.deep
 @STRUCK
 @FOLLOWED
-def test_a_call_that_only_looks_may_fail(pipeline: str, name: str, follow: Follow) -> None:
-    for number in places(pipeline, is_change=False):
-        fail_and_follow(pipeline, number, name, follow)
+@KINDS
+def test_a_call_that_only_looks_may_fail(pipeline: str, kind: Kind, name: str, follow: Follow) -> None:
+    for number in places(pipeline, kind, is_change=False):
+        fail_and_follow(pipeline, kind, number, name, follow)
 
 
-def fail_and_follow(pipeline: str, number: int, name: str, follow: Follow) -> None:
+def fail_and_follow(pipeline: str, kind: Kind, number: int, name: str, follow: Follow) -> None:
     with an_hour_behind(pipeline) as made:
-        follow(made, strike(made, number, name))
+        follow(made, strike(made, kind, number, name))
         made.require_sound()
 
 
@@ -151,5 +159,5 @@ def test_a_task_that_does_not_look_for_its_batchs_run_would_pay_for_a_second(
         SimulatedRun(undisturbed.world, "hourly").finish()
         started = undisturbed.wire.calls.index("glue.start_job_run")
     with an_hour_behind(pipeline) as made:
-        retry(made, strike(made, started, "a lost answer"))
+        retry(made, strike(made, "hourly", started, "a lost answer"))
         assert "has run" in made.world.violations[0]

@@ -18,7 +18,6 @@ from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.names import APPLIED_PREFIX, COVERAGE_KEY, INBOX_PREFIX
 from tests.histories.images import LOOKUP_KEYS, MAIN_KEYS
-from tests.plugins.fakes import FakeLogs
 from tests.plugins.simulation.wire import Wire, WiredClient
 from tests.plugins.simulation.world import World
 
@@ -74,9 +73,8 @@ def lakeside(pipeline: str) -> Iterator[Lakeside]:
         # Every task reads the declaration anew; here it is the same file all the time.
         patch.setattr(pipelines, "read_declaration", cache(read_declaration))
         world, wire = World(read_lake(pipeline)), Wire()
-        clients = {"s3": world.s3, "glue": world.glue, "dynamodb": world.dynamodb, "athena": world.athena}
-        for service, client in {**clients, "logs": FakeLogs()}.items():
-            patch.setattr(aws.Clients, service, WiredClient(client, service, wire))
+        for service in ("s3", "glue", "dynamodb", "athena", "sqs", "logs"):
+            patch.setattr(aws.Clients, service, WiredClient(getattr(world, service), service, wire))
         yield Lakeside(world, wire)
     logging.disable(disabled)
 

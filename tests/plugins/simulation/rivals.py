@@ -15,7 +15,7 @@ from include.dynamo_lake.errors import LakeError, TerminalError
 from include.dynamo_lake.windows import format_instant
 from tests.histories.images import LOOKUP_KEYS, MAIN_KEYS
 from tests.plugins.simulation.lakes import Lakeside, deadline, item, lakeside
-from tests.plugins.simulation.runs import SimulatedRun
+from tests.plugins.simulation.runs import Kind, SimulatedRun
 from tests.plugins.simulation.wire import KilledError, Strike
 
 PIPELINE = pipeline_names()[0]
@@ -48,7 +48,7 @@ class Pass:
 class Begin:
     """Another run begins; ``back``: a manual range that begins so many minutes in the past (0: what is due)."""
 
-    kind: Literal["hourly", "bootstrap"]
+    kind: Kind
     back: int = 0
 
 
@@ -102,7 +102,9 @@ STEPS = st.builds(
 )
 WRITES = st.builds(Write, st.integers(0, 2), st.integers(0, 3), st.booleans()) | st.builds(Move, st.integers(1, 28))
 BEGINS = st.builds(
-    Begin, st.sampled_from(("hourly", "hourly", "hourly", "bootstrap")), st.sampled_from((0, 0, 20, 300))
+    Begin,
+    st.sampled_from(("hourly", "hourly", "hourly", "bootstrap", "on_change", "on_change")),
+    st.sampled_from((0, 0, 20, 300)),
 )
 COMMITS = ("mirror:user_campaign", "mirror:campaign_info", "quarantine", "target")
 RARE = st.sampled_from((None, None, None, None, GiveUp(0), GiveUp(1), *map(CrashMerge, COMMITS)))
@@ -161,7 +163,7 @@ class Rivals:
             case CrashMerge(step):
                 world.crash_next_merge_before = step
 
-    def begin(self, kind: Literal["hourly", "bootstrap"], back: int) -> None:
+    def begin(self, kind: Kind, back: int) -> None:
         now = self.lake.world.now
         is_range = kind == "hourly" and back > 0
         start = format_instant(now - timedelta(minutes=back))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 from lake_airflow.operators.check import AthenaCheckOperator
@@ -16,13 +16,15 @@ from lake_airflow.operators.merge import GlueBatchOperator
 from lake_airflow.steps.announce import announce, build_asset
 from lake_airflow.steps.batch import build_batch
 from lake_airflow.steps.contract import check_contract
-from lake_airflow.steps.finish import finish
-from lake_airflow.steps.plan import Kind, plan
+from lake_airflow.steps.finish import finish, run_again
+from lake_airflow.steps.hear import hear
+from lake_airflow.steps.plan import plan
 from lake_airflow.steps.publish import assert_pointer, publish_snapshot
 from lake_airflow.steps.verify import check_counts
 
 from tests.plugins.simulation.world import World
 
+Kind = Literal["hourly", "bootstrap", "on_change"]
 MERGING = ("merge.glue_job", "counts", "snapshot")
 
 
@@ -80,23 +82,40 @@ class SimulatedRun:
             checks = self.world.pipeline.checks.run
             self.left = [one for one in self.left if one[0] not in {*MERGING, *checks}]
 
-    def _tasks(self, exports: list[dict[str, Any]]) -> list[tuple[str, Any]]:
+    def _tasks(self, planned: Any) -> list[tuple[str, Any]]:
+        if self.kind == "on_change":
+            again = ("run_again", lambda context: run_again(**context))
+            return [
+                *self._applying(self.world.pipeline.inbox.max_run_bytes),
+                ("announce", self._announce),
+                again,
+            ] * planned
+        return [
+            *self._capturing(planned),
+            *self._applying(None),
+            ("crawl output", self._crawl_output),
+            ("wait output", self._wait_output),
+            ("assert_pointer", lambda context: assert_pointer(self.pipeline)),
+            ("announce", self._announce),
+        ]
+
+    def _capturing(self, exports: list[dict[str, Any]]) -> list[tuple[str, Any]]:
         crawlers = [self.world.lake.crawler(source.id) for source in self.world.lake.sources]
         return [
             *((f"crawl {name}", lambda context, name=name: self._crawl(context, name)) for name in crawlers),
             *((f"wait {name}", lambda context, name=name: self._sense(context, name)) for name in crawlers),
             *((f"export {n}", lambda context, one=one: self._export(context, one)) for n, one in enumerate(exports)),
             ("capture.check_contract", lambda context: check_contract(self.pipeline)),
-            ("merge.build_batch", lambda context: build_batch(self.pipeline, **context)),
+        ]
+
+    def _applying(self, most: int | None) -> list[tuple[str, Any]]:
+        return [
+            ("merge.build_batch", lambda context: build_batch(self.pipeline, max_inbox_bytes=most, **context)),
             ("merge.glue_job", self._merge),
             ("counts", lambda context: check_counts(self.pipeline, **context)),
             *((check, lambda context, check=check: self._check(context, check)) for check in self._checks),
             ("snapshot", lambda context: publish_snapshot(self.pipeline, context)),
             ("publish.finish", lambda context: finish(self.pipeline, **context)),
-            ("crawl output", self._crawl_output),
-            ("wait output", self._wait_output),
-            ("assert_pointer", lambda context: assert_pointer(self.pipeline)),
-            ("announce", self._announce),
         ]
 
     @property
@@ -113,6 +132,8 @@ class SimulatedRun:
         }
 
     def _plan(self, context: dict[str, Any]) -> Any:
+        if self.kind == "on_change":
+            return hear(self.pipeline, **context)
         return plan(self.pipeline, self.kind, **context)
 
     def _export(self, context: dict[str, Any], arguments: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from include.dynamo_lake.reference import Row, expected_tables
 from include.dynamo_lake.windows import Window, floor_second
 from tests.histories.engine import statements_of
 from tests.histories.tables import ChangeFile, SimulatedTables, Write
-from tests.plugins.fakes import FakeAthena, FakeClients, FakeDynamoDB, FakeGlue, FakeS3
+from tests.plugins.fakes import FakeAthena, FakeDynamoDB, FakeGlue, FakeLogs, FakeS3, FakeSqs
 from tests.plugins.simulation.glue_job import MergeJob
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,6 +44,7 @@ class World:
         self.glue = WorldGlue(date=self.date, world=self)
         self.dynamodb = WorldDynamoDB(date=self.date, world=self)
         self.athena = WorldAthena(world=self)
+        self.sqs, self.logs = FakeSqs(), FakeLogs()
         self.job = MergeJob(self.pipeline, self.s3, self.glue, lake.bucket, lake.settings.lake_database, self.files)
         for source in lake.sources:
             keys = [(attribute.name, attribute.type) for attribute in source.key]
@@ -71,10 +72,11 @@ class World:
         return written
 
     def capture(self, write: Write) -> None:
-        """What the stream function does with a write: a change file in the inbox."""
+        """What the stream function does with a write: a change file in the inbox, and a call."""
         key = f"inbox/{write.source}/{write.number:04}.json.gz"
         self.s3.objects[key] = b"file"
         self.files[key] = ChangeFile(write.source, None, key, (self.tables.stream_line(write),))
+        self.sqs.messages[key] = json.dumps({"pipeline": self.pipeline.name, "keys": [key]})
 
     def wait(self, trigger: Any) -> dict[str, Any]:
         """Let pass what a trigger waits for; the event that it ends with. Wait number ``broken_wait`` fails before that."""
@@ -261,7 +263,3 @@ def item_of(request: dict[str, Any]) -> PlanItem:
         return FullExport(request["ExportTime"])
     asked = request["IncrementalExportSpecification"]
     return Window(asked["ExportFromTime"], asked["ExportToTime"])
-
-
-def clients_of(world: World) -> FakeClients:
-    return FakeClients(s3=world.s3, glue=world.glue, dynamodb=world.dynamodb, athena=world.athena)
