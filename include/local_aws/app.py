@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from types import ModuleType
 from typing import Any
 
-from include.local_aws import base, local_api, refusals, s3_keys
+from include.local_aws import base, local_api, refusals, s3_keys, s3_times
 from include.local_aws.calls import Answer, AwsError, Call, Handler
 from include.local_aws.core import LocalAws
 from include.local_aws.faults import Fault
@@ -94,6 +94,7 @@ class LocalAwsApp:
         send = self._struck(self.aws.faults.take(f"{service}.{scope['method']}", scope["path"]), send)
         if service == "s3" and (scope["method"] != "PUT" or _is_object_body(query)):
             refusals.check_s3(scope["method"], query, b"")
+            send = s3_times.restamping_send(self.aws.clock, scope, send)
             await self._to_base(scope, headers, receive, await self._watch_keys(scope, headers, send))
             return
         body = await _read_body(receive)
@@ -185,6 +186,7 @@ class LocalAwsApp:
             if message["type"] == "lifespan.startup.complete":
                 self.aws.background(self.aws.stream_mappings.run())
                 self.aws.background(self.aws.time_to_live.run(self.aws))
+                self.aws.background(self.aws.lifecycles.run())
                 self._ready.set()
 
         return watch

@@ -22,6 +22,7 @@ from include.local_aws.exports import Exports
 from include.local_aws.faults import Faults
 from include.local_aws.glue_definitions import JobExecutionProperties
 from include.local_aws.iam_checks import Check, own_checks
+from include.local_aws.lifecycles import Lifecycles
 from include.local_aws.pitr import Pitr
 from include.local_aws.stream_mapping.mappings import StreamMappings
 from include.local_aws.time_to_live import TimeToLive
@@ -46,6 +47,7 @@ class LocalAws:
         self.capture = ChangeCapture(self.change_log, clock)
         self.base_app = CapturingApp(base.base_app, self.capture, base.account_and_region_of)
         self.stream_mappings = StreamMappings(self)
+        self.lifecycles = Lifecycles(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._processes: set[asyncio.subprocess.Process] = set()
 

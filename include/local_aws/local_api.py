@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -24,41 +24,41 @@ async def answer(aws: LocalAws, scope: dict[str, Any], body: bytes) -> Answer:
     if act is None:
         return _json(404, {"error": f"no {route} here; there is: {_KNOWN}"})
     try:
-        return _json(200, act(aws, json.loads(body or b"{}")))
+        return _json(200, await act(aws, json.loads(body or b"{}")))
     except (ValueError, KeyError, TypeError) as error:
         return _json(400, {"error": f"{route}: {error!r}"})
 
 
-def _status(aws: LocalAws, _: Json) -> Json:
+async def _status(aws: LocalAws, _: Json) -> Json:
     now = aws.clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {"token": aws.settings.token, "now": now, "pid": os.getpid(), "ready": True, "faults": aws.faults.armed}
 
 
-def _advance(aws: LocalAws, content: Json) -> Json:
-    aws.clock.advance(float(content["advance"]))
-    return _status(aws, content)
+async def _advance(aws: LocalAws, content: Json) -> Json:
+    await aws.lifecycles.advance(float(content["advance"]))
+    return await _status(aws, content)
 
 
-def _arm_fault(aws: LocalAws, content: Json) -> Json:
+async def _arm_fault(aws: LocalAws, content: Json) -> Json:
     aws.faults.arm(content)
-    return _status(aws, content)
+    return await _status(aws, content)
 
 
-def _set_lag(aws: LocalAws, content: Json) -> Json:
+async def _set_lag(aws: LocalAws, content: Json) -> Json:
     aws.pitr.lag_s = float(content["lag_s"])
-    return _status(aws, content)
+    return await _status(aws, content)
 
 
-def _disturb_streams(aws: LocalAws, content: Json) -> Json:
+async def _disturb_streams(aws: LocalAws, content: Json) -> Json:
     aws.stream_mappings.disturbance.set(content)
-    return _status(aws, content)
+    return await _status(aws, content)
 
 
-def _decisions(aws: LocalAws, _: Json) -> Json:
+async def _decisions(aws: LocalAws, _: Json) -> Json:
     return {"decisions": [_decision(one) for one in aws.decisions.all()]}
 
 
-_ROUTES: dict[str, Callable[[LocalAws, Json], Json]] = {
+_ROUTES: dict[str, Callable[[LocalAws, Json], Awaitable[Json]]] = {
     "GET /_local/status": _status,
     "GET /_local/decisions": _decisions,
     "POST /_local/clock": _advance,

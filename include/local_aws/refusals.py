@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
+from include.local_aws import lifecycle_rules
 from include.local_aws.base_tables import canonical_number
 from include.local_aws.calls import AwsError
 
@@ -98,6 +99,8 @@ def check_s3(method: str, query: str, body: bytes) -> None:
     for (refused_method, parameter), why in _REFUSED_S3_QUERIES.items():
         if method == refused_method and parameter in parameters:
             raise _refusal(f"{method} ?{parameter}", why)
+    if method == "PUT" and "lifecycle" in parameters:
+        lifecycle_rules.parse_rules(body)
     if method == "PUT" and "policy" in parameters and b"aws:PrincipalArn" in body:
         raise _refusal("a bucket policy on aws:PrincipalArn", "it would see the session's ARN instead of the role's")
 

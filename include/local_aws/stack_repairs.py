@@ -70,6 +70,7 @@ _LIFECYCLE_KEYS = frozenset({
     "Status",
     "Prefix",
     "ExpirationInDays",
+    "ExpiredObjectDeleteMarker",
     "NoncurrentVersionExpiration",
     "NoncurrentVersionExpirationInDays",
     "AbortIncompleteMultipartUpload",
@@ -85,6 +86,8 @@ def lifecycle_rule(rule: Json) -> Json:
         wanted["ID"] = rule["Id"]
     if "ExpirationInDays" in rule:
         wanted["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    elif truth(rule.get("ExpiredObjectDeleteMarker", False)):
+        wanted["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     noncurrent = rule.get("NoncurrentVersionExpiration", {}).get(
         "NoncurrentDays", rule.get("NoncurrentVersionExpirationInDays")
     )
