@@ -12,7 +12,7 @@ from include.laptop.stack.airflow_api import AirflowApi
 from include.laptop.stack.processes import find_parts
 from tests.stack.running import FOLDER, HOURLY, Stack, read_examples, stack_command, wait_for
 
-GREEN_CEILING_S = 600
+GREEN_CEILING_S = 900
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from include.local_aws.process import ask
 
 PIPELINE, HOURLY, BOOTSTRAP = "campaign", "campaign_hourly", "campaign_bootstrap"
 TABLE = '"campaign_analytics"."user_campaign_tasks"'
-COMMAND_CEILING_S, RUN_CEILING_S = 600, 300
+COMMAND_CEILING_S, RUN_CEILING_S = 600, 600
 ENDED = {"success", "failed"}
 FOLDER = StackFolder()
 

@@ -50,7 +50,7 @@ def orders(stack: Stack) -> Stack:
         Name=CRAWLER, Role=role, DatabaseName=DATABASE, Targets={"DynamoDBTargets": [{"Path": TABLE, "scanAll": True}]}
     )
     wait_for(
-        lambda: "orders_export" in stack.api.dag_ids(), 120, f"the examples to be parsed {stack.api.import_errors()}"
+        lambda: "orders_export" in stack.api.dag_ids(), 300, f"the examples to be parsed {stack.api.import_errors()}"
     )
     for dag_id in ("orders_export", "orders_report", "orders_wait", "orders_crawl"):
         stack.api.unpause(dag_id)
@@ -111,9 +111,9 @@ def test_a_task_that_a_person_ends_while_it_waits_stops_its_job_run(orders: Stac
         tasks = orders.api.tasks("orders_report", run_id)
         return [t["task_id"] for t in tasks if t["state"] == "deferred" and f"{t['task_id']}-2026-11-25" in known]
 
-    (task_id, *_) = wait_for(waiting, 60, "a task to wait for its job run")
+    (task_id, *_) = wait_for(waiting, 300, "a task to wait for its job run")
     orders.api.ask("PATCH", f"{path}/{task_id}", {"new_state": "failed"})
-    stopped = wait_for(lambda: state_of(orders, f"{task_id}-2026-11-25") in ENDED_RUN, 60, "the job run to end")
+    stopped = wait_for(lambda: state_of(orders, f"{task_id}-2026-11-25") in ENDED_RUN, 120, "the job run to end")
     assert stopped
     assert state_of(orders, f"{task_id}-2026-11-25") == "STOPPED"
     orders.wait_for_run("orders_report", run_id)

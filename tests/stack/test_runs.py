@@ -19,7 +19,7 @@ from tests.stack.running import ENDED, HOURLY, Stack, keep_clear_of_the_full_hou
 
 pytestmark = pytest.mark.deep
 
-BACKFILL_CEILING_S, HOUR_S = 600, 3600
+BACKFILL_CEILING_S, HOUR_S = 1200, 3600
 BUCKET = "campaign-lake-000000000000-eu-central-1"
 START_FAILS = {"target": "AWSGlue.StartJobRun", "code": "InternalServiceException", "status": 500, "times": 100}
 
@@ -83,7 +83,7 @@ def test_an_airflow_with_an_empty_database_goes_on_where_the_lake_stands(stack: 
     write_a_new_item(stack, "anew")
     stack.ask_local_aws("clock", {"advance": HOUR_S})
     command = [sys.executable, "-m", "include.laptop.dag", HOURLY]
-    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert stack.rows() == stack.expected_rows()
     log = stack.client("s3").get_object(Bucket=BUCKET, Key="state/coverage.json")["Body"].read()
