@@ -70,8 +70,9 @@ def merge_target(
     changes = _changes(merge, typed, mirrors, index, is_empty=is_empty)
     measured = _measure(merge, typed, index, None if is_empty else changes)
     main = typed[merge.lake.pipeline.main.id]
-    if is_empty:
-        measured.days = set(main.days)
+    written_days = set(main.days) if is_empty else set(measured.days)
+    # Also where rows stay as they are: whoever verifies what was stated looks for its rows on these days.
+    measured.days |= main.days
     marks = {
         SUMMARY_RUN: str(merge.run),
         SUMMARY_BATCH_ID: merge.manifest.batch_id,
@@ -80,8 +81,8 @@ def merge_target(
     }
     merge.before_commit("target")
     wait_for_crawler()
-    if measured.days:
-        commit_target(target, merge.lake.pipeline, changes, measured.days, marks, is_empty=is_empty)
+    if written_days:
+        commit_target(target, merge.lake.pipeline, changes, written_days, marks, is_empty=is_empty)
     else:
         target.commit_marks(marks)
     if is_empty:
