@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 CEILING_MS = 60_000
 SETTLE_MS = 2_000
 WIDE = {"width": 1600, "height": 1000}
 # The graph is a strip: a lower window shows it larger.
-STRIP = {"width": 1600, "height": 560}
+STRIP = {"width": 1600, "height": 420}
 # A browser that asks for nothing but the pages: no updates, no sync, no first run.
 FLAGS = (
     "--headless",
@@ -45,10 +45,11 @@ class Walk:
         self.page.get_by_text(until).first.wait_for()
         self.page.wait_for_timeout(SETTLE_MS)
 
-    def picture(self, name: str) -> None:
+    def picture(self, name: str, of: Locator | None = None) -> None:
+        """Take a picture of the window, or of one element, where pictures are wanted."""
         if self.images is not None:
             target = self.images / f"{name}.png"
-            self.page.screenshot(path=target)
+            (of or self.page).screenshot(path=target)
             self.pictures.append(str(target))
 
     def open_groups(self) -> None:
@@ -92,7 +93,7 @@ class Walk:
         self.page.wait_for_timeout(SETTLE_MS)
         self.page.get_by_label("Fit View").click()
         self.page.wait_for_timeout(SETTLE_MS)
-        self.picture("graph")
+        self.picture("graph", of=self.page.get_by_test_id("rf__wrapper"))
         text = self.text()
         self.page.set_viewport_size(WIDE)
         self.page.get_by_label("Show Details Panel").click()
