@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
@@ -43,9 +44,9 @@ def main(argv: Sequence[str]) -> None:
     pipeline = read_declaration(arguments.pipeline)
     manifest = _read_manifest(bucket, arguments.batch)
     with ThreadPoolExecutor(1) as background, progress.phase("start and check files"):
-        checked = background.submit(check_change_files, bucket, manifest)
+        checked = background.submit(check_change_files, bucket, manifest, pipeline)
         spark = _start_spark(pipeline.name)
-        sizes = checked.result()
+        files = checked.result()
     lake = Lake(
         spark,
         pipeline,
@@ -56,11 +57,12 @@ def main(argv: Sequence[str]) -> None:
         lake,
         manifest,
         bucket,
-        sizes,
+        files.sizes,
         progress=progress,
         job_run_id=arguments.JOB_RUN_ID,
         wait_for_crawler=_crawler_wait(arguments.output_crawler),
     )
+    report = replace(report, set_aside=files.set_aside, written=files.written)
     key = report_key(manifest.batch_id)
     bucket.write(key, report.to_json().encode())
     print(f"run {report.run}: {report.rows}, {report.rows_total} rows; report in {bucket.uri(key)}", flush=True)

@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from glue_scripts.storage.inbox_files import InboxContent, read_inbox_file
 from glue_scripts.storage.objects import MissingObjectError, ObjectStore
+from include.dynamo_lake.declaration.model import Pipeline
 from include.dynamo_lake.errors import ChangeFileError
 from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile
+from include.dynamo_lake.reports import WriteTimes, build_write_times
 
 _THREADS = 8
 _GZIP = 16 + zlib.MAX_WBITS
 _REMEDY = (
     "Nothing was written. Export the window again (move its folder away first), or move the file out of the inbox."
 )
+# How AWS begins every line of an incremental export. So much of a file tells when its changes were written: its lines
+# lie in no order of time.
+_WRITTEN = re.compile(rb'^\{"Metadata":\{"WriteTimestampMicros":(?:\{"N":)?"?([0-9]{1,18})', re.MULTILINE)
+_SAMPLE_BYTES = 1 << 20
+_MICROS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,18 +40,39 @@ class FileSize:
     bytes: int
 
 
-def check_change_files(store: ObjectStore, manifest: BatchManifest) -> dict[str, FileSize]:
-    """Check every file that the manifest names; return the sizes by key of those that are there.
+@dataclass(frozen=True)
+class CheckedFiles:
+    """Sizes by key of the files to apply, inbox files that are put aside with the reason, and when changes were written."""
+
+    sizes: Mapping[str, FileSize]
+    set_aside: Mapping[str, str]
+    written: WriteTimes | None
+
+
+def check_change_files(store: ObjectStore, manifest: BatchManifest, pipeline: Pipeline) -> CheckedFiles:
+    """Check every file that the manifest names.
 
     A file of an export must be there, with the manifest's MD5 and number of lines. A file of the inbox that has gone
-    was applied and moved by another run: it is left out. Raises ``ChangeFileError`` naming the file.
+    was applied and moved by another run: it is left out. One that cannot be read is put aside, and the rest goes on.
+
+    Raises:
+        ChangeFileError: naming the file of an export.
     """
     exported = [file for export in manifest.exports for file in export.files]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="check") as pool:
-        sizes = list(pool.map(lambda file: _check_exported(store, file), exported))
-        inbox = list(pool.map(lambda file: _check_inbox(store, file), manifest.inbox))
-    keys = [*(file.key for file in exported), *(file.key for file in manifest.inbox)]
-    return {key: size for key, size in zip(keys, [*sizes, *inbox], strict=True) if size is not None}
+        sizes = dict(
+            zip((file.key for file in exported), pool.map(lambda f: _check_exported(store, f), exported), strict=True)
+        )
+        contents = list(pool.map(lambda file: _check_inbox(store, pipeline, file), manifest.inbox))
+    set_aside, written = {}, [at for _, sample in sizes.values() for at in sample]
+    found = {key: size for key, (size, _) in sizes.items()}
+    for file, content in zip(manifest.inbox, contents, strict=True):
+        if isinstance(content, str):
+            set_aside[file.key] = content
+        elif content is not None:
+            found[file.key] = FileSize(content.lines, content.bytes)
+            written += content.written_s
+    return CheckedFiles(found, set_aside, build_write_times(written))
 
 
 def require_read_whole(
@@ -56,27 +86,29 @@ def require_read_whole(
             raise ChangeFileError(f"{key} has {size.lines} lines, but {lines_read.get(key, 0)} JSON objects. {_REMEDY}")
 
 
-def _check_exported(store: ObjectStore, file: ExportFile) -> FileSize:
+def _check_exported(store: ObjectStore, file: ExportFile) -> tuple[FileSize, tuple[int, ...]]:
+    """Its size, and the seconds in which a sample of its changes was written."""
     try:
-        size, md5 = _measure(file.key, store.chunks(file.key))
+        size, md5, head = _measure(file.key, store.chunks(file.key))
     except MissingObjectError as error:
         raise ChangeFileError(f"{file.key} is missing, though its export's manifest names it. {_REMEDY}") from error
     if md5 != file.md5:
         raise ChangeFileError(f"{file.key} has the MD5 {md5}, its manifest says {file.md5}. {_REMEDY}")
     if size.lines != file.records:
         raise ChangeFileError(f"{file.key} has {size.lines} lines, its manifest says {file.records}. {_REMEDY}")
-    return size
+    return size, tuple(int(micros) // _MICROS for micros in _WRITTEN.findall(head))
 
 
-def _check_inbox(store: ObjectStore, file: InboxFile) -> FileSize | None:
+def _check_inbox(store: ObjectStore, pipeline: Pipeline, file: InboxFile) -> InboxContent | str | None:
+    """Its content; the reason why it is put aside; None where it is gone."""
     try:
-        return _measure(file.key, store.chunks(file.key))[0]
-    except MissingObjectError:
-        return None
+        return read_inbox_file(store, pipeline.source(file.source), file)
+    except ChangeFileError as error:
+        return str(error)
 
 
-def _measure(key: str, chunks: Iterable[bytes]) -> tuple[FileSize, str]:
-    """Read a stored object once: its sizes, and its MD5 as base64."""
+def _measure(key: str, chunks: Iterable[bytes]) -> tuple[FileSize, str, bytes]:
+    """Read a stored object once: its sizes, its MD5 as base64, and the beginning of its text."""
     md5 = hashlib.md5(usedforsecurity=False)
     counter = _LineCounter()
     stored = 0
@@ -91,7 +123,7 @@ def _measure(key: str, chunks: Iterable[bytes]) -> tuple[FileSize, str]:
         raise ChangeFileError(f"{key} is truncated. {_REMEDY}")
     if counter.lines != counter.objects:
         raise ChangeFileError(f"{key} holds a line that does not end a JSON object. {_REMEDY}")
-    return FileSize(counter.lines, stored), base64.b64encode(md5.digest()).decode()
+    return FileSize(counter.lines, stored), base64.b64encode(md5.digest()).decode(), counter.head
 
 
 class _LineCounter:
@@ -103,6 +135,7 @@ class _LineCounter:
         self._newlines = 0
         self._closed = 0
         self.is_truncated = False
+        self.head = b""
 
     def feed(self, chunk: bytes) -> None:
         while chunk:
@@ -110,6 +143,8 @@ class _LineCounter:
             self._newlines += text.count(b"\n")
             self._closed += text.count(b"}\n") + (self._last == b"}" and text[:1] == b"\n")
             self._last = text[-1:] or self._last
+            if len(self.head) < _SAMPLE_BYTES:
+                self.head += text[:_SAMPLE_BYTES]
             chunk = self._inflate.unused_data
             self.is_truncated = not self._inflate.eof
             if self._inflate.eof:

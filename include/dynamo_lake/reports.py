@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from include.dynamo_lake.errors import TerminalError
+from include.dynamo_lake.windows import format_instant, parse_instant
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,33 @@ class TableState:
 
 
 @dataclass(frozen=True)
+class WriteTimes:
+    """When the changes of a run were written, of those whose files say so: all after ``oldest``, 95 % after ``p95``, half
+    after ``median``. Instants as text.
+    """
+
+    changes: int
+    oldest: str
+    p95: str
+    median: str
+
+    def latency_s(self, published_at: datetime) -> dict[str, int]:
+        """Seconds from the write to ``published_at``: half of the changes, 95 %, all of them took so long at most."""
+        instants = {"p50": self.median, "p95": self.p95, "max": self.oldest}
+        return {name: int((published_at - parse_instant(at)).total_seconds()) for name, at in instants.items()}
+
+
+def build_write_times(seconds: Iterable[int]) -> WriteTimes | None:
+    """Percentiles of write times in seconds since 1970; None where there are none."""
+    ordered = sorted(seconds)
+    if not ordered:
+        return None
+    at = {share: ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.0, 0.05, 0.5)}
+    oldest, p95, median = (format_instant(datetime.fromtimestamp(second, UTC)) for second in at.values())
+    return WriteTimes(len(ordered), oldest, p95, median)
+
+
+@dataclass(frozen=True)
 class Phase:
     name: str
     seconds: float
@@ -57,7 +86,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What one merge did; shape and meaning as in ``docs/contracts.md``."""
+    """What one merge did; shape and meaning as in ``docs/contracts.md``.
+
+    ``set_aside``: inbox files that could not be read, with the reason.
+    """
 
     batch_id: str
     pipeline: str
@@ -80,6 +112,8 @@ class RunReport:
     bytes_written: int
     peak_memory_bytes: int
     phases: tuple[Phase, ...] = field(default_factory=tuple)
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    written: WriteTimes | None = None
 
     def to_json(self) -> str:
         return json.dumps({"version": 1, **asdict(self)}, indent=1)
@@ -100,4 +134,5 @@ class RunReport:
             "tables": {table: TableState(**state) for table, state in value["tables"].items()},
             "days": tuple(value["days"]),
             "phases": tuple(Phase(**phase) for phase in value["phases"]),
+            "written": WriteTimes(**value["written"]) if value.get("written") else None,
         })

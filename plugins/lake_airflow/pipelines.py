@@ -61,6 +61,11 @@ class Lake:
         """The name of a source's DynamoDB table."""
         return self.table_arn(source_id).rpartition("/")[2]
 
+    def stream_arn(self, source_id: str) -> str:
+        """The stream that the function of the pipeline is mapped to; empty where none is captured."""
+        is_main = source_id == self.pipeline.main.id
+        return self.settings.main_stream_arn if is_main else self.settings.lookup_stream_arn
+
     def crawler(self, source_id: str) -> str:
         """The crawler that catalogs a source."""
         return self.settings.main_crawler if source_id == self.pipeline.main.id else self.settings.lookup_crawler

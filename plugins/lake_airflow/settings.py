@@ -13,7 +13,10 @@ COMMON_SECTION = "lake"
 DEFAULT_POLL_S = 30
 DEFAULT_RETRY_DELAY_S = 60
 DEFAULT_CONNECTION = "aws_default"
-_OPTIONAL = {"lookup_table_arn": "", "lookup_crawler": "", "aws_conn_id": DEFAULT_CONNECTION}
+_OPTIONAL = {
+    **dict.fromkeys(("lookup_table_arn", "lookup_crawler", "main_stream_arn", "lookup_stream_arn"), ""),
+    "aws_conn_id": DEFAULT_CONNECTION,
+}
 
 
 class SettingsError(TerminalError):
@@ -22,11 +25,15 @@ class SettingsError(TerminalError):
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """Names in AWS of one pipeline's parts; ``lookup_*`` are empty where the pipeline has no lookup."""
+    """Names in AWS of one pipeline's parts; ``lookup_*`` are empty where the pipeline has no lookup, ``*_stream_arn`` where
+    no stream is captured.
+    """
 
     bucket: str
     main_table_arn: str
     lookup_table_arn: str
+    main_stream_arn: str
+    lookup_stream_arn: str
     merge_job: str
     main_crawler: str
     lookup_crawler: str

@@ -5,12 +5,13 @@ Goes on from the lake that `test_campaign_hours.py` left.
 
 from __future__ import annotations
 
+import gzip
 import time
 from typing import Any
 
 import pytest
 
-from include.dynamo_lake.names import APPLIED_PREFIX, INBOX_PREFIX
+from include.dynamo_lake.names import APPLIED_PREFIX, INBOX_PREFIX, REJECTED_PREFIX
 from include.laptop.local_pipeline import LocalPipeline
 from tests.e2e.test_campaign_hours import USERS, column, newest_report, progress, put, task
 
@@ -33,8 +34,6 @@ def captured(campaign: LocalPipeline, *users: str) -> None:
 
 
 def _is_captured(campaign: LocalPipeline, user: str) -> bool:
-    import gzip
-
     s3 = campaign.client("s3")
     bodies = (
         s3.get_object(Bucket=campaign.bucket, Key=key)["Body"].read() for key in keys_below(campaign, INBOX_PREFIX)
@@ -72,9 +71,13 @@ def test_an_empty_inbox_is_a_quick_run_without_a_job(campaign: LocalPipeline, sa
     assert [line.strip() for line in said[lines:]] == ["plan: success"]
 
 
-def test_files_that_a_crash_left_in_the_inbox_are_applied_again_and_change_nothing(campaign: LocalPipeline) -> None:
+def test_files_that_a_crash_left_are_applied_again_to_no_effect_and_damaged_ones_are_put_aside(
+    campaign: LocalPipeline,
+) -> None:
     """Merged and published, not moved: the files are still there when the next run comes."""
     s3, rows = campaign.client("s3"), campaign.shown_rows()
+    s3.put_object(Bucket=campaign.bucket, Key=f"{INBOX_PREFIX}user_campaign/cut.json.gz", Body=gzip.compress(b"{")[:-9])
+    s3.put_object(Bucket=campaign.bucket, Key=f"{INBOX_PREFIX}readme.txt", Body=b"hello")
     for key in keys_below(campaign, APPLIED_PREFIX):
         again = INBOX_PREFIX + key.removeprefix(APPLIED_PREFIX)
         s3.copy_object(Bucket=campaign.bucket, Key=again, CopySource={"Bucket": campaign.bucket, "Key": key})
@@ -82,8 +85,11 @@ def test_files_that_a_crash_left_in_the_inbox_are_applied_again_and_change_nothi
     counts: dict[str, Any] = newest_report(campaign)["statements"]
     assert sum(one["read"] for one in counts.values()) > 0
     assert sum(one["applied"] for one in counts.values()) == 0
+    assert list(newest_report(campaign)["set_aside"]) == [f"{INBOX_PREFIX}user_campaign/cut.json.gz"]
     assert campaign.shown_rows() == rows
     assert keys_below(campaign, INBOX_PREFIX) == set()
+    rejected = [f"{REJECTED_PREFIX}{name}" for name in ("user_campaign/cut.json.gz", "_unknown/readme.txt")]
+    assert keys_below(campaign, REJECTED_PREFIX) == {*rejected, *(f"{key}.reason.json" for key in rejected)}
 
 
 def test_an_hourly_run_takes_what_no_call_was_heard_for(campaign: LocalPipeline) -> None:

@@ -168,6 +168,7 @@ class FakeDynamoDB:
 
     recovery: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    streams: dict[str, dict[str, Any]] = field(default_factory=dict)
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     refuse: str = ""
@@ -188,7 +189,8 @@ class FakeDynamoDB:
             {"AttributeName": name, "KeyType": kind} for (name, _), kind in zip(key, ("HASH", "RANGE"), strict=False)
         ]
         types = [{"AttributeName": name, "AttributeType": kind} for name, kind in key]
-        return {"Table": {"TableName": TableName, "KeySchema": schema, "AttributeDefinitions": types}}
+        stream = self.streams.get(TableName, {})
+        return {"Table": {"TableName": TableName, "KeySchema": schema, "AttributeDefinitions": types, **stream}}
 
     def describe_export(self, *, ExportArn: str) -> dict[str, Any]:
         if ExportArn not in self.exports:

@@ -17,7 +17,12 @@ def lake(clients: FakeClients, pipeline: str) -> Lake:
     lake = read_lake(pipeline)
     for source in lake.sources:
         clients.dynamodb.keys[lake.table_name(source.id)] = [(key.name, key.type) for key in source.key]
+        clients.dynamodb.streams[lake.table_name(source.id)] = stream_of(lake.stream_arn(source.id))
     return lake
+
+
+def stream_of(arn: str, view: str = "NEW_IMAGE", *, enabled: bool = True) -> dict[str, Any]:
+    return {"LatestStreamArn": arn, "StreamSpecification": {"StreamEnabled": enabled, "StreamViewType": view}}
 
 
 def crawl(clients: FakeClients, lake: Lake, source_id: str, **types: str) -> None:
@@ -51,6 +56,37 @@ def test_another_key_fails_and_names_both_sides(clients: FakeClients, lake: Lake
     assert "has the key accountID (N), the declaration says" in str(caught.value)
     assert declared in str(caught.value)
     assert f"sources.{main.id}.key" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stream", "told"),
+    [
+        ({}, "is off"),
+        (stream_of("mapped", enabled=False), "is off"),
+        (stream_of("another"), "has the stream another, the function hears"),
+        (stream_of("mapped", view="KEYS_ONLY"), "shows KEYS_ONLY, without new images"),
+    ],
+)
+def test_a_stream_that_is_not_heard_is_named_with_the_remedy(
+    clients: FakeClients, lake: Lake, pipeline: str, stream: dict[str, Any], told: str
+) -> None:
+    crawl_as_declared(clients, lake)
+    main = lake.pipeline.main.id
+    mapped = {"LatestStreamArn": lake.stream_arn(main)} if stream.get("LatestStreamArn") == "mapped" else {}
+    clients.dynamodb.streams[lake.table_name(main)] = {**stream, **mapped}
+    (warning,) = check_contract(pipeline)
+    assert told in warning
+    assert "deploy again" in warning
+
+
+def test_a_pipeline_that_hears_no_stream_misses_none(
+    clients: FakeClients, lake: Lake, pipeline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawl_as_declared(clients, lake)
+    clients.dynamodb.streams.clear()
+    for role in ("MAIN", "LOOKUP"):
+        monkeypatch.setenv(f"AIRFLOW__LAKE_{pipeline.upper()}__{role}_STREAM_ARN", "")
+    assert check_contract(pipeline) == []
 
 
 def test_the_order_of_a_key_counts(clients: FakeClients, lake: Lake, pipeline: str) -> None:

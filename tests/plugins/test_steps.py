@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,8 @@ from lake_airflow.xcoms import CHECK_CONTRACT, FINISH, GLUE_JOB
 
 from include.dynamo_lake.coverage import Coverage, item_from_json
 from include.dynamo_lake.manifests import export_prefix
-from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY, manifest_key
+from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY, manifest_key, report_key
+from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, WriteTimes
 from tests.plugins.fakes import FakeClients, context_of
 
 ITEM = {"kind": "window", "start": "2026-11-24T01:00:00Z", "end": "2026-11-24T02:00:00Z"}
@@ -178,6 +180,47 @@ def test_a_run_that_finishes_after_a_longer_one_changes_nothing(
     assert read_coverage(clients.s3, lake.bucket) == further
 
 
+def report_of(batch_id: str, **told: Any) -> bytes:
+    nothing = RunReport(
+        batch_id=batch_id,
+        pipeline="p",
+        job_run_id="jr",
+        run=1,
+        started_at="",
+        finished_at="",
+        windows=(),
+        full_export_at=None,
+        statements={},
+        rows=RowCounts(0, 0, 0),
+        items={},
+        quarantine=QuarantineCounts(0, 0, 0, 0.0, {}),
+        nulled_fields={},
+        repeated_lookup_entries=0,
+        tables={},
+        derived_through=1,
+        days=(),
+        rows_total=0,
+        bytes_written=0,
+        peak_memory_bytes=0,
+    )
+    return replace(nothing, **told).to_json().encode()
+
+
+def test_a_file_that_the_job_could_not_read_goes_to_rejected_with_the_reason(
+    clients: FakeClients, lake: Lake, pipeline: str
+) -> None:
+    put_exports(clients, lake, records=3)
+    good, bad = (f"{lake.pipeline.main.id}/{name}.json.gz" for name in ("good", "bad"))
+    clients.s3.objects |= {f"inbox/{good}": b"123", f"inbox/{bad}": b"12"}
+    _, batch = build(clients, pipeline)
+    report = report_of(batch["batch_id"], set_aside={f"inbox/{bad}": "it is truncated"})
+    clients.s3.objects[report_key(batch["batch_id"])] = report
+    assert finish(pipeline, **context_of(plan=told_plan(), batch=batch))["moved"] == 1
+    assert {f"applied/{good}", f"rejected/{bad}"} <= clients.s3.objects.keys()
+    assert json.loads(clients.s3.objects[f"rejected/{bad}.reason.json"])["reason"] == "it is truncated"
+    assert not [key for key in clients.s3.objects if key.startswith("inbox/")]
+
+
 class Outlets(dict[Any, Any]):
     def __missing__(self, asset: Any) -> Any:
         return self.setdefault(asset, SimpleNamespace(extra=None))
@@ -209,6 +252,24 @@ def test_the_event_tells_windows_completeness_lag_bytes_and_cost(
     assert json.loads(clients.s3.objects[event_key(batch_id)]) == extra
     (line,) = clients.logs.messages[lake.settings.run_log, batch_id]
     assert json.loads(line)["LagHours"] == round(3 / 3600, 3)
+
+
+def test_the_event_tells_how_long_changes_took_and_how_many_files_were_put_aside(
+    clients: FakeClients, lake: Lake, pipeline: str
+) -> None:
+    put_exports(clients, lake, records=0)
+    done, context = finished(clients, lake, pipeline)
+    context["ti"].xcoms[FINISH, "return_value"] = done
+    batch = context["ti"].xcoms["merge.build_batch", "batch"]
+    batch["set_aside"] = 2
+    written = WriteTimes(100, oldest="2026-11-24T01:50:00Z", p95="2026-11-24T01:58:00Z", median="2026-11-24T01:59:30Z")
+    report = report_of(batch["batch_id"], written=written, set_aside={"inbox/x": "why"})
+    clients.s3.objects[report_key(batch["batch_id"])] = report
+    record = Published(1, "s3://x", 4, 1, "u", batch["batch_id"], "2026-11-24T02:00:00Z")
+    clients.s3.objects[PUBLISHED_KEY] = record.to_json().encode()
+    extra = announce(pipeline, (), (), {**context, "outlet_events": Outlets()})
+    assert extra["latency_s"] == {"p50": 30, "p95": 120, "max": 600}
+    assert extra["rejected_files"] == 3
 
 
 def test_a_run_that_had_nothing_due_tells_nothing(clients: FakeClients, lake: Lake, pipeline: str) -> None:

@@ -53,8 +53,9 @@ class SparkEngine:
             if step == crash_before:
                 raise MergeCrashedError(step)
 
-        sizes = check_change_files(self.store, manifest)
-        self.report = run_merge(self.lake, manifest, self.store, sizes, progress=Progress(), before_commit=crash)
+        files = check_change_files(self.store, manifest, self.lake.pipeline)
+        assert files.set_aside == {}
+        self.report = run_merge(self.lake, manifest, self.store, files.sizes, progress=Progress(), before_commit=crash)
         if crash_before is not None:
             raise MergeCrashedError(crash_before)
         return self.report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from airflow.sdk import Asset
@@ -18,7 +19,7 @@ from lake_airflow.aws import present_of
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.exports import read_billed_bytes
 from lake_airflow.freshness import tell_freshness
-from lake_airflow.lake_state import read_object, read_published
+from lake_airflow.lake_state import Published, read_object, read_published
 from lake_airflow.links import ReportLink
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.batch import read_manifest
@@ -53,6 +54,7 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
     covered: str | None = read_result(context, FINISH)["covered_through"]
     warnings: list[str] = read_result(context, CHECK_CONTRACT) or []
     extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"]), "contract_warnings": warnings}
+    extra["rejected_files"] += read_batch(context)["set_aside"]
     context["outlet_events"][build_asset(lake)].extra = extra
     log.info("%s", build_sentence(lake, extra))
     _keep(lake, batch_id, extra, context)
@@ -73,6 +75,7 @@ def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None
         "batch_id": manifest.batch_id,
         "windows": [str(item) for item in (*manifest.items, *manifest.replayed)],
         "inbox_files": len(manifest.inbox),
+        "rejected_files": len(report.set_aside) if report else 0,
         "snapshot_id": str(published.snapshot_id) if published else None,
         "rows": {name: getattr(report.rows, name) for name in ("inserted", "updated", "deleted")} if report else None,
         "rows_total": report.rows_total if report else None,
@@ -82,6 +85,7 @@ def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None
             "written": report.bytes_written if report else 0,
             "scanned": sum(usage.scanned_bytes),
         },
+        "latency_s": _latency_s(report, published, now),
         "cost_usd": estimate_cost(usage, read_prices()),
         "announced_at": format_instant(now),
     }
@@ -93,6 +97,14 @@ def build_sentence(lake: Lake, extra: Mapping[str, Any]) -> str:
     changes = ", ".join(f"{count} rows {name}" for name, count in rows.items()) if rows else "no row changed"
     total = f", {extra['rows_total']} in all" if rows else ""
     return f"{lake.readers} is complete through {extra['complete_through']}: {changes}{total}; about {extra['cost_usd']['total']} USD"
+
+
+def _latency_s(report: RunReport | None, published: Published | None, now: datetime) -> dict[str, int] | None:
+    """Seconds from the changes' writes until readers could see them: percentiles; None where no change tells its time."""
+    if report is None or report.written is None:
+        return None
+    is_ours = published is not None and published.batch_id == report.batch_id
+    return report.written.latency_s(parse_instant(published.published_at) if published and is_ours else now)
 
 
 def _keep(lake: Lake, batch_id: str, extra: Mapping[str, Any], context: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from include.dynamo_lake.declaration import Attribute, Pipeline, Source
 from include.dynamo_lake.errors import ContractError
@@ -11,31 +12,40 @@ from lake_airflow.iceberg import read_table
 from lake_airflow.lake_state import commit_warned
 from lake_airflow.pipelines import Lake, read_lake
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
 log = logging.getLogger(__name__)
 
 # Types that a DynamoDB crawler gives to an attribute, by the tag that a declaration accepts.
 _CRAWLED_BY_TAG = {"S": {"string"}, "N": {"bigint", "int", "double", "decimal", "float", "long"}}
+_WITH_NEW_IMAGES = {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}
 
 
 def check_contract(pipeline: str) -> list[str]:
-    """Check keys and crawled schema of every source; return all warnings that hold. The log warns of the new ones only.
+    """Check keys, streams and crawled schema of every source; return all warnings that hold. The log warns of the new ones only.
 
     Raises:
         ContractError: a table's key is not the declared one, both sides named.
     """
     lake = read_lake(pipeline)
-    wrong = [problem for source in lake.sources if (problem := _key_problem(lake, source))]
+    tables = {source: _describe(lake, source) for source in lake.sources}
+    wrong = [problem for source, table in tables.items() if (problem := _key_problem(table, source))]
     if wrong:
         raise ContractError("\n".join(wrong))
-    warnings = [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
+    warnings = [warning for source, table in tables.items() for warning in _stream_warnings(lake, table, source)]
+    warnings += [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
     for warning in commit_warned(lake.clients.s3, lake.bucket, warnings):
         log.warning(warning)
     log.info("%d warnings hold; the run report lists them", len(warnings))
     return warnings
 
 
-def _key_problem(lake: Lake, source: Source) -> str | None:
-    table = lake.clients.dynamodb.describe_table(TableName=lake.table_name(source.id))["Table"]
+def _describe(lake: Lake, source: Source) -> TableDescriptionTypeDef:
+    return lake.clients.dynamodb.describe_table(TableName=lake.table_name(source.id))["Table"]
+
+
+def _key_problem(table: TableDescriptionTypeDef, source: Source) -> str | None:
     types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
     schema = sorted(table["KeySchema"], key=lambda one: one["KeyType"] != "HASH")
     found = tuple((one["AttributeName"], str(types[one["AttributeName"]])) for one in schema)
@@ -50,6 +60,31 @@ def _key_problem(lake: Lake, source: Source) -> str | None:
 
 def _key_text(key: Iterable[tuple[str, str]]) -> str:
     return " + ".join(f"{name} ({kind})" for name, kind in key)
+
+
+def _stream_warnings(lake: Lake, table: TableDescriptionTypeDef, source: Source) -> Iterator[str]:
+    """What the pipeline no longer hears: its windows carry the changes, late."""
+    mapped = lake.stream_arn(source.id)
+    if not mapped:
+        return
+    stream = table.get("StreamSpecification")
+    name, view = table["TableName"], stream.get("StreamViewType") if stream else None
+    switch = f"aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE"
+    if not stream or not stream["StreamEnabled"]:
+        yield (
+            f"Source {source.id}: the stream of table {name} is off, so changes come with the windows alone: switch it on "
+            f"({switch}), then deploy again: its ARN is a new one"
+        )
+    elif table.get("LatestStreamArn") != mapped:
+        yield (
+            f"Source {source.id}: table {name} has the stream {table.get('LatestStreamArn')}, the function hears {mapped}: "
+            "deploy again, which maps it to the present one; what was written meanwhile comes with the windows"
+        )
+    elif view not in _WITH_NEW_IMAGES:
+        yield (
+            f"Source {source.id}: the stream of table {name} shows {view}, without new images, so its records are put aside: "
+            f"switch it off and on ({switch}), then deploy again"
+        )
 
 
 def _schema_warnings(lake: Lake, source: Source) -> Iterator[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.dynamo_lake.coverage import finish as finish_coverage
+from include.dynamo_lake.names import report_key
+from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.windows import format_instant
 from lake_airflow.aws import present_of
-from lake_airflow.inbox import move_applied
-from lake_airflow.lake_state import commit_coverage
-from lake_airflow.pipelines import read_lake
+from lake_airflow.inbox import move_applied, set_aside
+from lake_airflow.lake_state import commit_coverage, read_object
+from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.batch import read_manifest
 from lake_airflow.xcoms import read_batch
 
@@ -20,10 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def finish(pipeline: str, **context: Any) -> dict[str, Any]:
-    """Move the batch's inbox files to ``applied/``, then move the coverage on; return what is covered now."""
+    """Move the batch's inbox files to ``applied/`` (those that the job could not read to ``rejected/``), then move the
+    coverage on; return what is covered now.
+    """
     lake = read_lake(pipeline)
     manifest = read_manifest(lake, read_batch(context)["batch_id"])
-    moved = sum(move_applied(lake, file) for file in manifest.inbox)
+    refused = _refused_by_job(lake, manifest.batch_id)
+    for key, reason in refused.items():
+        set_aside(lake, key, reason)
+    moved = sum(move_applied(lake, file) for file in manifest.inbox if file.key not in refused)
     now = present_of(lake.clients.s3.head_bucket(Bucket=lake.bucket))
     coverage = commit_coverage(
         lake.clients.s3, lake.bucket, lambda present: finish_coverage(present, manifest.items, now=now)
@@ -35,6 +43,12 @@ def finish(pipeline: str, **context: Any) -> dict[str, Any]:
         "planned": len(coverage.plan),
         "moved": moved,
     }
+
+
+def _refused_by_job(lake: Lake, batch_id: str) -> Mapping[str, str]:
+    """Inbox files that the merge left out, with the reason; none where the batch needed no merge."""
+    stored = read_object(lake.clients.s3, lake.bucket, report_key(batch_id))
+    return RunReport.from_json(stored.body).set_aside if stored else {}
 
 
 def run_again(**context: Any) -> int:
