@@ -17,7 +17,7 @@ GREEN_CEILING_S = 900
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack without traffic, with the documented examples as DAGs, its first scheduled run at its end.
+    """The stack without traffic, with the documented examples as DAGs, its first scheduled run at its end, on-change runs paused.
 
     Nothing is left of it afterwards.
     """
@@ -31,6 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         assert state is not None
         stack = Stack(AirflowApi(state.url), read_running(), started.stdout)
         wait_for(lambda: stack.ended(HOURLY, "scheduled"), GREEN_CEILING_S, "a scheduled run to end")
+        stack.silence()
         yield stack
     finally:
         stopped = stack_command("down")

@@ -24,6 +24,7 @@ from include.laptop.stack.settings import read_settings
 from include.local_aws.process import ask
 
 PIPELINE, HOURLY, BOOTSTRAP = "campaign", "campaign_hourly", "campaign_bootstrap"
+ON_CHANGE = "campaign_on_change"
 TABLE = '"campaign_analytics"."user_campaign_tasks"'
 COMMAND_CEILING_S, RUN_CEILING_S = 600, 600
 ENDED = {"success", "failed"}
@@ -69,6 +70,13 @@ class Stack:
         """Wait until a run has ended; its state."""
         wait_for(lambda: self.api.run_state(dag_id, run_id) in ENDED, RUN_CEILING_S, f"{dag_id} {run_id} to end")
         return self.api.run_state(dag_id, run_id)
+
+    def silence(self) -> None:
+        """Let nothing run but what a test starts: on-change runs would take its writes first."""
+        self.api.pause(ON_CHANGE)
+        wait_for(
+            lambda: all(run["state"] in ENDED for run in self.api.runs(ON_CHANGE)), RUN_CEILING_S, "on-change runs"
+        )
 
     def failed_tasks(self, dag_id: str, run_id: str) -> list[str]:
         failed = {"failed", "upstream_failed"}

@@ -42,6 +42,9 @@ class AirflowApi:
     def unpause(self, dag_id: str) -> None:
         self.ask("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        self.ask("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": True})
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a manual run without a data interval; return its id."""
         run = self.ask("POST", f"/dags/{quote(dag_id)}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
