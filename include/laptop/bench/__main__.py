@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from include.dynamo_lake.errors import LakeError
-from include.laptop.bench import day_of_runs, increments, lookup_change, reloads, write_modes
+from include.laptop.bench import day_of_runs, increments, latency, lookup_change, reloads, write_modes
 from include.laptop.bench.benchmark import FULL, QUICK, Benchmark, Case, Scale
 from include.laptop.bench.document import write_document
 from include.laptop.bench.lake import bench_lake
@@ -23,6 +23,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     reloads.LOAD,
     lookup_change.BENCHMARK,
     day_of_runs.BENCHMARK,
+    latency.BENCHMARK,
 )
 
 

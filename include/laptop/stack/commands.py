@@ -88,6 +88,7 @@ def summary(state: StackState) -> str:
         f"  logs       {logs}/ of the parts; those of tasks are in the UI",
         "",
         "  The bootstrap comes first, then the hourly run catches up by itself: about two minutes in all.",
+        "  From then on a write to the tables shows in Athena within a minute or so, by itself.",
         "  Look at Dags, then at Assets. `make down` ends everything.",
     )
     return "\n".join(lines)
