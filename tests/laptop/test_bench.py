@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.typing_rules import Rejection, type_source_item
 from include.laptop.bench import __main__ as bench
-from include.laptop.bench import document, results
+from include.laptop.bench import document, latency, results
 from include.laptop.bench.benchmark import QUICK, Values, ratio_verdict
 from include.laptop.bench.generate import (
     FIRST_NEW,
@@ -29,6 +30,9 @@ MERGE: Values = {
     "job_s": 9.0, "work_s": 3.0, "phases": PHASES, "rows": 10, "bytes_written": 1 << 20, "peak_memory_bytes": 1 << 30,
 }  # fmt: skip
 RELOAD: Values = {"job_s": 40.0, "work_s": 33.0, "peak_memory_bytes": 1 << 30}
+LIVE: Values = {
+    "changes": 9000, "runs": 5, "median_s": 48.0, "p95_s": 80.0, "steps": dict.fromkeys(latency.STEPS, 8.0),
+}  # fmt: skip
 CASES = {
     "a": {"200000": MERGE, "1000000": {**MERGE, "job_s": 18.0}},
     "b": {"reload": {"run": MERGE, "reload": RELOAD}},
@@ -39,6 +43,7 @@ CASES = {
     "e": {"load": {"items": 1_000_000, **MERGE}},
     "f": {"200000": {**MERGE, "load_s": 30.0}},
     "g": {"day": {"runs": [MERGE] * 24}},
+    "h": {"steady": LIVE, "burst": {**LIVE, "median_s": 75.0}},
 }
 
 
@@ -98,9 +103,20 @@ def test_the_document_tells_every_benchmark_that_was_measured(tmp_path: Path, mo
     text = (tmp_path / "benchmarks.md").read_text()
     assert "whole job, 5M rows against 1M rows: **2.00** (target ≤ 1.5: missed by 33%)" in text
     assert "without Spark's start: **11.00** (target ≥ 10)" in text
+    assert "against a minute: **0.80** (target ≤ 1)" in text
     assert {"increments", "increments-full", "reload", "day-of-runs"} <= set(drawn)
     assert all(f"images/bench/{name}.svg" in text for name in drawn)
     assert len(drawn) == len(bench.BENCHMARKS) + 1
+
+
+def test_a_changes_latency_is_the_sum_of_its_steps() -> None:
+    captured = datetime.fromtimestamp(1007.5, UTC)
+    files = (latency.AppliedFile(captured, (1000, 1002)),)
+    run = latency.OnChangeRun(files, 1010.0, 1015.0, 1025.0, 1032.0, 1036.0, 1037.0)
+    assert list(run.latencies()) == [
+        (37.0, (7.5, 2.5, 5.0, 10.0, 7.0, 4.0, 1.0)),
+        (35.0, (5.5, 2.5, 5.0, 10.0, 7.0, 4.0, 1.0)),
+    ]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
