@@ -53,6 +53,9 @@ BY_AWS = {
     ("AirflowRole", "Athena", "athena:StopQueryExecution"): "plugins/lake_airflow/operators/check.py, on_kill",
     ("AirflowRole", "Crawlers", "glue:StopCrawler"): "plugins/lake_airflow/operators/crawl.py",
     ("AirflowRole", "MergeJob", "glue:BatchStopJobRun"): "plugins/lake_airflow/operators/merge.py, on_kill",
+    # Lambda itself writes a function's log under the function's role.
+    ("CaptureRole", "Log", "logs:CreateLogStream"): f"{_GUIDE}/lambda/latest/dg/lambda-intro-execution-role.html",
+    ("CaptureRole", "Log", "logs:PutLogEvents"): f"{_GUIDE}/lambda/latest/dg/lambda-intro-execution-role.html",
     ("ReaderRole", "Results", "s3:AbortMultipartUpload"): _ATHENA_S3,
     ("ReaderRole", "Results", "s3:ListMultipartUploadParts"): _ATHENA_S3,
     ("ReaderRole", "LocateBucket", "s3:GetBucketLocation"): _ATHENA_S3,
