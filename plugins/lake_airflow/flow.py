@@ -14,7 +14,7 @@ from lake_airflow.operators.export import DynamoDBExportOperator
 from lake_airflow.operators.merge import GlueBatchOperator
 from lake_airflow.operators.steps import AnnounceOperator, PublishOperator
 from lake_airflow.pipelines import Lake
-from lake_airflow.policy import CRAWL_CEILING
+from lake_airflow.policy import CHECK_PATIENCE, CRAWL_CEILING
 from lake_airflow.settings import CommonSettings
 from lake_airflow.steps.announce import build_asset
 from lake_airflow.steps.batch import build_batch
@@ -151,6 +151,7 @@ class FlowBuilder:
                     pipeline=self.lake.pipeline.name,
                     check=check,
                     batch_id=batch_template("batch_id"),
+                    patience=CHECK_PATIENCE,
                     poll_s=self.common.poll_s,
                     aws_conn_id=self._connection,
                 )

@@ -22,6 +22,8 @@ EXPORT_CEILING = timedelta(hours=3)
 SLOT_CEILING = timedelta(hours=3)
 CRAWL_CEILING = timedelta(minutes=45)
 QUERY_CEILING = timedelta(minutes=30)
+# A check's task waits so long in place before it is deferred.
+CHECK_PATIENCE = timedelta(seconds=5)
 RUN_CEILING = timedelta(hours=24)
 # Beyond the job's own timeout, for its start and its end.
 MERGE_MARGIN = timedelta(minutes=10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +100,29 @@ def test_all_days_are_checked_where_the_commits_between_are_not_known() -> None:
 def test_nothing_of_a_table_that_was_made_anew_is_published(clients: FakeClients, pipeline: str) -> None:
     clients.s3.objects[PUBLISHED_KEY] = replace(PUBLISHED, table_uuid="before").to_json().encode()
     assert "run > 0" in asked(clients, pipeline)["QueryString"]
+
+
+def patient(clients: FakeClients, pipeline: str, state: str) -> int:
+    """A check that waits a moment in place for a query in this state."""
+    query = f"q{len(clients.athena.requests) + 1}"
+    clients.athena.states[query] = {"Status": {"State": state}, "Statistics": {"DataScannedInBytes": 42}}
+    clients.athena.rows = [["user", "times"]]
+    return AthenaCheckOperator(
+        task_id="check", pipeline=pipeline, check="rows_match_list", batch_id="b1", patience=timedelta(seconds=0.3)
+    ).execute(context_of())
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_query_that_ends_at_once_is_not_waited_for_elsewhere(clients: FakeClients, pipeline: str) -> None:
+    assert patient(clients, pipeline, "SUCCEEDED") == 42
+    with pytest.raises(QueryFailedError):
+        patient(clients, pipeline, "FAILED")
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_query_that_takes_longer_frees_its_worker(clients: FakeClients, pipeline: str) -> None:
+    with pytest.raises(TaskDeferred):
+        patient(clients, pipeline, "RUNNING")
 
 
 def ended(clients: FakeClients, pipeline: str, state: str, status: str = "success", **more: Any) -> int:
