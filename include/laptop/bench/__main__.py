@@ -14,6 +14,7 @@ from include.laptop.bench.document import write_document
 from include.laptop.bench.lake import bench_lake
 from include.laptop.bench.results import FOLDER, Measured, keep, read_unfinished
 from include.laptop.running import Progress
+from include.laptop.setup.errors import SetupError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     increments.BENCHMARK,
@@ -46,7 +47,7 @@ def main() -> int:
     measured = read_unfinished(scale)
     try:
         _measure(selected, scale, measured)
-    except LakeError as error:
+    except (LakeError, SetupError) as error:
         print(f"make bench failed: {error}", file=sys.stderr)
         return 1
     write_document(keep(measured, f"{datetime.now(UTC):%Y-%m-%d}"), BENCHMARKS)

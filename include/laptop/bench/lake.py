@@ -79,7 +79,11 @@ class BenchLake:
 
     def main_files(self, items: int) -> list[ChangeFile]:
         """The generated main table on the local disk."""
-        return generate.write_items(self.folder / "items" / str(items), items)
+        return generate.write_items(self.main_folder(items), items)
+
+    def main_folder(self, items: int) -> Path:
+        """Where the generated main table lies: another generator writes to another place."""
+        return self.folder / "items" / f"{items}-{generate.digest()}"
 
     def load_items(self, items: int) -> Merge:
         """Empty the lake and load a full export of ``items`` items into it: the first merge, as a bootstrap does."""

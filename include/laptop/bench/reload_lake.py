@@ -42,7 +42,7 @@ def run_reload(lake: BenchLake) -> Values:
 
 def _create_job(lake: BenchLake) -> None:
     glue: Any = lake.client("glue")
-    if JOB in glue.list_jobs()["JobNames"]:
+    if any(job["Name"] == JOB for job in glue.get_jobs()["Jobs"]):
         return
     lake.client("s3").upload_file(str(Path(__file__).with_name("reload_job.py")), lake.bucket, "bench/reload_job.py")
     iam = lake.client("iam")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 
 from include.laptop import paths
@@ -28,6 +27,7 @@ from include.laptop.bench.generate import ENTRIES, recent_changes, write_campaig
 from include.laptop.bench.increments import CHANGES
 from include.laptop.bench.lake import MAIN, BenchLake
 from include.laptop.bench.reload_lake import run_reload
+from include.laptop.setup.commands import run
 
 GIB = 2**30
 PEAK_TARGET_GIB = 3
@@ -43,13 +43,11 @@ def _against_duckdb(lake: BenchLake) -> Values:
     lake.main_files(lake.items)
     write_campaigns(lake.folder / "campaigns")
     output = lake.folder / "duckdb-output"
-    folders = [lake.folder / "items" / str(lake.items), lake.folder / "campaigns", output]
+    folders = [lake.main_folder(lake.items), lake.folder / "campaigns", output]
     command = [paths.python_of(paths.AWS_ENV), "-m", "include.laptop.bench.duckdb_reload", *folders]
-    finished = subprocess.run(
-        [str(part) for part in command], cwd=paths.ROOT, capture_output=True, text=True, check=True
-    )
+    printed = run(command, "DuckDB's reload", {"PYTHONPATH": str(paths.ROOT)})
     shutil.rmtree(output, ignore_errors=True)
-    values: Values = json.loads(finished.stdout)
+    values: Values = json.loads(printed)
     lake.say(f"DuckDB's reload: {values['work_s']:.1f} s")
     return values
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 
 from include.dynamo_lake.names import PipelineNames
@@ -23,6 +22,7 @@ from include.laptop.bench.benchmark import (
 from include.laptop.bench.generate import scattered_changes, write_changes
 from include.laptop.bench.increments import CHANGES
 from include.laptop.bench.lake import MAIN, PIPELINE, BenchLake
+from include.laptop.setup.commands import run
 
 COPY, MERGE = "copy-on-write", "merge-on-read"
 RUNS = 2
@@ -39,10 +39,10 @@ def _measure(lake: BenchLake, mode: str) -> Values:
     mark = lake.mark()
     _set_mode(lake, mode)
     values = []
-    for run in range(RUNS):
-        path = lake.folder / f"scattered-{run}.json.gz"
-        files = write_changes(path, scattered_changes(lake.items, CHANGES, run + 1))
-        values.append(merge_values(lake.merge_hour(run, {MAIN: files})))
+    for turn in range(RUNS):
+        path = lake.folder / f"scattered-{turn}.json.gz"
+        files = write_changes(path, scattered_changes(lake.items, CHANGES, turn + 1))
+        values.append(merge_values(lake.merge_hour(turn, {MAIN: files})))
     table = f'"{PipelineNames(PIPELINE).lake_database}"."user_campaign_tasks"'
     read_s, scanned = lake.athena_seconds(f"SELECT count(*), sum(reward_earned) FROM {table}")  # noqa: S608 - our own name
     lake.reset(mark)
@@ -52,8 +52,8 @@ def _measure(lake: BenchLake, mode: str) -> Values:
 def _set_mode(lake: BenchLake, mode: str) -> None:
     database = PipelineNames(PIPELINE).lake_database
     tables = [f"{database}.mirror_{MAIN}", f"{database}.user_campaign_tasks"]
-    command = [str(paths.python_of(paths.AWS_ENV)), "-m", "include.laptop.bench.write_mode", mode, *tables]
-    subprocess.run(command, cwd=paths.ROOT, check=True, capture_output=True)
+    command = [paths.python_of(paths.AWS_ENV), "-m", "include.laptop.bench.write_mode", mode, *tables]
+    run(command, f"setting the tables to {mode}", {"PYTHONPATH": str(paths.ROOT)})
 
 
 def _render(results: Results) -> Section:
