@@ -73,10 +73,20 @@ class Stack:
 
     def silence(self) -> None:
         """Let nothing run but what a test starts: on-change runs would take its writes first."""
+        wait_for(self._paused_at_rest, RUN_CEILING_S, "on-change runs to end")
+
+    def _paused_at_rest(self) -> bool:
+        """Pause on-change runs where none is under way: the run of a paused DAG stands still."""
+        if not self._is_at_rest():
+            return False
         self.api.pause(ON_CHANGE)
-        wait_for(
-            lambda: all(run["state"] in ENDED for run in self.api.runs(ON_CHANGE)), RUN_CEILING_S, "on-change runs"
-        )
+        if not self._is_at_rest():
+            self.api.unpause(ON_CHANGE)
+            return False
+        return True
+
+    def _is_at_rest(self) -> bool:
+        return all(run["state"] in ENDED for run in self.api.runs(ON_CHANGE))
 
     def failed_tasks(self, dag_id: str, run_id: str) -> list[str]:
         failed = {"failed", "upstream_failed"}
