@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lake_airflow.pipelines import Lake, read_lake
-from lake_airflow.steps.contract import check_contract, declared_attributes
+from lake_airflow.steps.contract import check_contract, crawled_name, declared_attributes
 
 from include.dynamo_lake.errors import ContractError
 from tests.plugins.fakes import FakeClients
@@ -134,6 +134,14 @@ def test_an_odd_type_warns_and_names_what_is_accepted(clients: FakeClients, lake
     crawl(clients, lake, source.id, **{source.key[0].name.lower(): "struct<a:string>"})
     (warning,) = check_contract(pipeline)
     assert "was crawled as struct<a:string>, the declaration accepts S" in warning
+
+
+def test_a_table_is_looked_for_under_the_name_that_a_crawler_gives_it() -> None:
+    assert [crawled_name(name) for name in ("user_Campaign", "Parcel-Routes", "v2.Orders")] == [
+        "user_campaign",
+        "parcel_routes",
+        "v2_orders",
+    ]
 
 
 def test_a_table_that_was_never_crawled_is_told(clients: FakeClients, lake: Lake, pipeline: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from include.dynamo_lake.windows import format_instant
 from include.laptop.stack.clock import local_now
+from tests.local_aws.roles import make_role
 from tests.stack.running import Stack, wait_for
 
 pytestmark = pytest.mark.deep
@@ -21,7 +22,7 @@ ENDED_RUN = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR"}
 @pytest.fixture(scope="module")
 def orders(stack: Stack) -> Stack:
     """A table, a bucket, a job with one slot and a crawler that no pipeline knows; the examples' DAGs are on."""
-    role = stack.client("iam").get_role(RoleName=role_of(stack))["Role"]["Arn"]
+    role = make_role(stack.client, "orders-glue", "glue.amazonaws.com", ["s3:*", "glue:*", "dynamodb:*", "logs:*"])
     place = {"LocationConstraint": stack.aws["AWS_REGION"]}
     stack.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
     stack.client("s3").put_object(Bucket=BUCKET, Key="report.py", Body=SCRIPT.encode())
@@ -55,11 +56,6 @@ def orders(stack: Stack) -> Stack:
     for dag_id in ("orders_export", "orders_report", "orders_wait", "orders_crawl"):
         stack.api.unpause(dag_id)
     return stack
-
-
-def role_of(stack: Stack) -> str:
-    """The role of the pipeline's job: any role will do that Glue may take."""
-    return str(stack.client("glue").get_job(JobName="campaign-merge")["Job"]["Role"]).rpartition("/")[2]
 
 
 def result(stack: Stack, dag_id: str, run_id: str, task_id: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -88,8 +89,7 @@ def _stream_warnings(lake: Lake, table: TableDescriptionTypeDef, source: Source)
 
 
 def _schema_warnings(lake: Lake, source: Source) -> Iterator[str]:
-    # A crawler names its table after the DynamoDB table, in lower case.
-    crawled = read_table(lake.clients.glue, lake.settings.sources_database, lake.table_name(source.id).lower())
+    crawled = read_table(lake.clients.glue, lake.settings.sources_database, crawled_name(lake.table_name(source.id)))
     if crawled is None:
         yield f"Source {source.id} is not in database {lake.settings.sources_database} yet: its schema was not compared"
         return
@@ -101,6 +101,11 @@ def _schema_warnings(lake: Lake, source: Source) -> Iterator[str]:
         found = columns.get(name)
         if found is not None and tags and not _matches(found, tags):
             yield f"Source {source.id}: attribute {name} was crawled as {found}, the declaration accepts {'/'.join(sorted(tags))}"
+
+
+def crawled_name(table: str) -> str:
+    """What a crawler calls the catalog table of a DynamoDB table."""
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
 
 
 def declared_attributes(pipeline: Pipeline, source: Source) -> Mapping[str, frozenset[str]]:
