@@ -119,8 +119,9 @@ def test_a_call_that_changes_something_may_fail(pipeline: str, kind: Kind, name:
         fail_and_follow(pipeline, kind, number, name, follow)
 
 
+# Before and after are one for a call that changes nothing.
 @pytest.mark.deep
-@STRUCK
+@pytest.mark.parametrize("name", ["throttled", "killed before it"])
 @FOLLOWED
 @KINDS
 def test_a_call_that_only_looks_may_fail(pipeline: str, kind: Kind, name: str, follow: Follow) -> None:

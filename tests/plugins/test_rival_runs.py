@@ -26,7 +26,7 @@ def test_rival_runs_killed_and_given_up_end_with_every_change_once(operations: l
 
 
 @pytest.mark.deep
-@settings(max_examples=1_500)
+@settings(max_examples=1_000)
 @given(OPERATIONS)
 def test_many_rival_runs_end_with_every_change_once(operations: list[Operation]) -> None:
     note(Printed(operations))
@@ -64,7 +64,7 @@ def crawl_at_any_time(patch: pytest.MonkeyPatch) -> None:
 def test_a_rule_left_out_is_found(monkeypatch: pytest.MonkeyPatch, break_rule: Callable[..., None]) -> None:
     break_rule(monkeypatch)
 
-    @settings(max_examples=1_000, phases=(Phase.generate,), derandomize=True, database=None)
+    @settings(max_examples=600, phases=(Phase.generate,), derandomize=True, database=None)
     @given(OPERATIONS)
     def search(operations: list[Operation]) -> None:
         play(operations)
