@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, TriggerRule
+from airflow.serialization.serialized_objects import DagSerialization
+from lake_airflow import pipelines
 from lake_airflow.flow import FlowBuilder
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.policy import (
@@ -193,6 +196,18 @@ def test_a_watcher_on_the_queue_of_wake_up_calls_starts_on_change_runs() -> None
     assert arguments["sqs_queue"] == read_lake(pipeline_names()[0]).settings.wake_up_queue_url
     assert (arguments["max_messages"], arguments["num_batches"], arguments["wait_time_seconds"]) == (10, 1, 20)
     assert on_change().get_task("publish.run_again").outlets == [asset]
+
+
+def test_without_an_hourly_dag_the_inbox_is_looked_into_by_the_clock_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = read_declaration(pipeline_names()[0])
+    alone = replace(declared, schedule=replace(declared.schedule, mode="on_change"))
+    monkeypatch.setattr(pipelines, "read_declaration", lambda name: alone)
+    bag = DagBag(dag_folder=ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    assert hourly().dag_id not in bag.dags
+    stored = DagSerialization.to_dict(bag.dags[on_change().dag_id])["dag"]["timetable"]
+    assert stored["__type"].endswith("AssetOrTimeSchedule")
+    assert declared.schedule.cron in json.dumps(stored)
 
 
 def test_one_run_takes_no_more_than_the_declared_part_of_the_inbox() -> None:
