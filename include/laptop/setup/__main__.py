@@ -55,8 +55,8 @@ def _set_up() -> None:
     with ThreadPoolExecutor(2) as pool:
         database = pool.submit(airflow_db.make_template, say)
         jars.fetch(java_home, say)
+        spark_classes.make_archive(say)
         database.result()
-    spark_classes.make_archive(say)
     paths.SETUP_STAMP.write_text(json.dumps({"inputs": _digest()}))
     say("done")
 
