@@ -18,7 +18,8 @@ _HEAD = """# Benchmarks
 
 Written by `make bench`; do not edit. Every figure is a ratio of two things measured in one run on one machine: merges are Glue jobs run as
 they are deployed (Spark 4.1, Iceberg 1.11, S3 and the Glue catalog by local AWS, which shares the machine's cores with them), on
-generated exports: an item has five entries, so a million items are five million rows. Absolute seconds of a laptop say little about AWS.
+generated exports: an item has five entries, so a million items are five million rows. Local Spark uses the JVM's quick compiler alone,
+which short jobs gain from and long ones lose by, the baseline too. Absolute seconds of a laptop say little about AWS.
 """
 
 
