@@ -37,13 +37,14 @@ def commit_mirror(
         merge.whenMatched(purged).delete().whenMatched().update(row).whenNotMatched(~purged).insert(row).merge()
 
 
-def commit_quarantine(table: LakeTable, changes: DataFrame) -> None:
+def commit_quarantine(table: LakeTable, changes: DataFrame, marks: Mapping[str, str]) -> None:
     """Replace, add and remove quarantined items; ``is_gone`` marks those that leave."""
     row = {name: F.col(f"change.{name}") for name in QUARANTINE_COLUMNS}
     same = [F.col(f"{table.name}.{name}") == F.col(f"change.{name}") for name in ("source", "key")]
     merge = changes.alias("change").mergeInto(table.name, same[0] & same[1])
     gone = F.col("change.is_gone")
-    merge.whenMatched(gone).delete().whenMatched().update(row).whenNotMatched(~gone).insert(row).merge()
+    with table.marked(marks):
+        merge.whenMatched(gone).delete().whenMatched().update(row).whenNotMatched(~gone).insert(row).merge()
 
 
 def commit_target(

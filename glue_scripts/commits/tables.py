@@ -10,10 +10,11 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from include.dynamo_lake.names import SUMMARY_DERIVED_THROUGH, SUMMARY_FLOOR, SUMMARY_RUN
+from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_DERIVED_THROUGH, SUMMARY_FLOOR, SUMMARY_RUN
 from include.dynamo_lake.reports import TableState
 from include.dynamo_lake.windows import format_instant, parse_instant
 
+_CARRIED = (SUMMARY_RUN, SUMMARY_BATCH_ID, SUMMARY_FLOOR, SUMMARY_DERIVED_THROUGH)
 _PROPERTY = "spark.sql.iceberg.snapshot-property."
 
 
@@ -40,8 +41,13 @@ class LakeTable:
     def read(self) -> DataFrame:
         return self.spark.table(self.name)
 
+    def metadata_rows(self, name: str) -> DataFrame:
+        """One of Iceberg's metadata tables: ``files``, ``all_files``, …"""
+        return self.spark.table(f"{self.name}.{name}")
+
     @property
-    def _java(self) -> Any:
+    def java(self) -> Any:
+        """Iceberg's own table, fresh."""
         session = self.spark._jsparkSession  # type: ignore[attr-defined]
         table = self.spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(session, self.name)  # type: ignore[union-attr]
         table.refresh()
@@ -49,25 +55,24 @@ class LakeTable:
 
     def snapshot_id(self) -> int:
         """The newest snapshot's id; 0 for a table without any."""
-        snapshot = self._java.currentSnapshot()
+        snapshot = self.java.currentSnapshot()
         return int(snapshot.snapshotId()) if snapshot else 0
 
     def state(self, *, since: int) -> TableState:
         """The table as it is now; ``since``: its snapshot before this run."""
-        table = self._java
+        table = self.java
         snapshot = table.currentSnapshot()
         snapshot_id = int(snapshot.snapshotId()) if snapshot else 0
-        location = str(table.operations().current().metadataFileLocation())
-        return TableState(snapshot_id, location, committed=snapshot_id != since)
+        return TableState(snapshot_id, self.metadata_location(), committed=snapshot_id != since)
 
     def row_count(self) -> int:
         """Rows, out of the newest snapshot's summary."""
-        snapshot = self._java.currentSnapshot()
+        snapshot = self.java.currentSnapshot()
         return int(snapshot.summary().get("total-records") or 0) if snapshot else 0
 
     def bytes_added(self, *, since: int) -> int:
         """Bytes of the data files that the snapshots after ``since`` added."""
-        added, table = 0, self._java
+        added, table = 0, self.java
         snapshot = table.currentSnapshot()
         while snapshot and int(snapshot.snapshotId()) != since:
             added += int(snapshot.summary().get("added-files-size") or 0)
@@ -77,21 +82,47 @@ class LakeTable:
 
     def marks(self) -> Marks:
         """The marks of the newest snapshot that carries any: a commit of somebody else's has none."""
-        table = self._java
+        marks = self.carried_marks()
+        floor = marks.get(SUMMARY_FLOOR)
+        derived_through = int(marks.get(SUMMARY_DERIVED_THROUGH, 0))
+        return Marks(int(marks.get(SUMMARY_RUN, 0)), derived_through, parse_instant(floor) if floor else None)
+
+    def carried_marks(self) -> dict[str, str]:
+        """The same as they stand in the summary: what a commit that changes no row has to repeat."""
+        table = self.java
         snapshot = table.currentSnapshot()
         while snapshot:
             summary = snapshot.summary()
             if summary.get(SUMMARY_RUN) is not None:
-                floor = summary.get(SUMMARY_FLOOR)
-                derived = summary.get(SUMMARY_DERIVED_THROUGH)
-                return Marks(int(summary.get(SUMMARY_RUN)), int(derived or 0), parse_instant(floor) if floor else None)
+                return {name: str(value) for name in _CARRIED if (value := summary.get(name)) is not None}
             parent = snapshot.parentId()
             snapshot = table.snapshot(parent) if parent is not None else None
-        return Marks()
+        return {}
+
+    def properties(self) -> dict[str, str]:
+        return dict(self.java.properties())
+
+    def set_properties(self, properties: Mapping[str, str]) -> None:
+        """Set table properties in a commit that makes no snapshot."""
+        update = self.java.updateProperties()
+        for name, value in properties.items():
+            update = update.set(name, value)
+        update.commit()
+
+    def uuid(self) -> str:
+        return str(self.java.uuid())
+
+    def base_location(self) -> str:
+        """Where the table's files lie."""
+        return str(self.java.location())
+
+    def metadata_location(self) -> str:
+        """The newest metadata file."""
+        return str(self.java.operations().current().metadataFileLocation())
 
     def commit_marks(self, marks: Mapping[str, str]) -> None:
         """Commit a snapshot that changes no row and carries the marks."""
-        append = self._java.newAppend()
+        append = self.java.newAppend()
         for name, value in marks.items():
             append = append.set(name, value)
         append.commit()

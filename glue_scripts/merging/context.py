@@ -13,8 +13,10 @@ from glue_scripts.commits.tables import LakeTable
 from glue_scripts.merging.tuning import kept
 from include.dynamo_lake.declaration.model import Pipeline
 from include.dynamo_lake.manifests import BatchManifest
-from include.dynamo_lake.names import QUARANTINE_TABLE, mirror_table
+from include.dynamo_lake.names import QUARANTINE_TABLE, SUMMARY_AT, SUMMARY_BATCH_ID, SUMMARY_RUN, mirror_table
 from include.dynamo_lake.reports import Phase
+from include.dynamo_lake.retention import Maintenance
+from include.dynamo_lake.windows import format_instant
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Merge:
     """One merge: its number, and the run up to which the target was derived before it.
 
     ``before_commit`` is called with the step's name right before each commit: ``mirror:<source>``, ``quarantine``,
-    ``target``. ``is_small``: the batch has few rows.
+    ``target``, then those of the day's maintenance. ``is_small``: the batch has few rows. ``last_maintenance``: None in the
+    lake's first merge.
     """
 
     lake: Lake
@@ -83,11 +86,26 @@ class Merge:
     derived_through: int
     progress: Progress
     is_small: bool
+    last_maintenance: Maintenance | None
     before_commit: Callable[[str], None] = _no_hook
 
     def keep(self, frame: DataFrame) -> DataFrame:
         """The frame, computed once, at its first use."""
         return kept(frame, is_small=self.is_small and not self.has_leftovers and not self.is_rebuild)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What every commit of this merge says in its summary."""
+        return {
+            SUMMARY_RUN: str(self.run),
+            SUMMARY_BATCH_ID: self.manifest.batch_id,
+            SUMMARY_AT: format_instant(self.manifest.now),
+        }
+
+    @property
+    def maintains(self) -> bool:
+        """Whether the tables are maintained after this merge, and tombstones purged in it."""
+        return self.last_maintenance is not None and self.last_maintenance.comes_with(self.manifest.now)
 
     @property
     def is_rebuild(self) -> bool:

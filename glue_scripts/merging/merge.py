@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from glue_scripts.commits.schemas import create_mirror, create_quarantine, create_target
+from glue_scripts.maintenance.maintain import maintain_if_due
 from glue_scripts.merging.context import Lake, Merge, Progress
 from glue_scripts.merging.derivation import TypedSource, type_sources
 from glue_scripts.merging.mirrors import MirrorOutcome, merge_mirrors
@@ -20,6 +21,7 @@ from glue_scripts.storage.objects import ObjectStore
 from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, StatementCounts
+from include.dynamo_lake.retention import Maintenance
 from include.dynamo_lake.windows import Window, format_instant
 
 _NOTHING = TargetOutcome(RowCounts(0, 0, 0), (), 0, 0)
@@ -36,7 +38,7 @@ def run_merge(
     wait_for_crawler: Callable[[], None] = lambda: None,
     before_commit: Callable[[str], None] = lambda step: None,
 ) -> RunReport:
-    """Apply one batch: mirrors, then quarantine, then the target; each one commit, and the target's last.
+    """Apply one batch: mirrors, then quarantine, then the target, each one commit; then maintain the tables if it is time.
 
     ``sizes``: of the change files, already checked. ``before_commit`` is called with the step's name before each
     commit. Whoever applies the batch again, or another one, after a crash at any point ends in the same tables.
@@ -60,8 +62,9 @@ def run_merge(
         if typed:
             with progress.phase("target"):
                 target = merge_target(merge, typed, mirrors, wait_for_crawler)
-        with progress.phase("report"):
-            return _report(merge, mirrors, typed, quarantine, target, sizes, before, started, job_run_id)
+    maintain_if_due(merge, store, wait_for_crawler)
+    with progress.phase("report"):
+        return _report(merge, mirrors, typed, quarantine, target, sizes, before, started, job_run_id)
 
 
 def _create_tables(lake: Lake) -> None:
@@ -77,7 +80,9 @@ def _number(
     """The merge's number counts from every mark, so that rows which a crash left dirty stay above what is derived."""
     derived_through = lake.target.marks().derived_through
     runs = [lake.mirror(source.id).marks().run for source in lake.pipeline.sources]
-    return Merge(lake, manifest, 1 + max(derived_through, *runs), derived_through, progress, is_small, before_commit)
+    last = Maintenance.from_properties(lake.target.properties())
+    run = 1 + max(derived_through, *runs)
+    return Merge(lake, manifest, run, derived_through, progress, is_small, last, before_commit)
 
 
 def _is_dirty(merge: Merge) -> bool:

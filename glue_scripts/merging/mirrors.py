@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql.functions import broadcast
@@ -36,9 +36,6 @@ from glue_scripts.transforms.statements import (
 from include.dynamo_lake.coverage import FullExport, purge_horizon
 from include.dynamo_lake.declaration.model import Source
 from include.dynamo_lake.errors import ChangeFileError
-from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_RUN
-
-_PURGE_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def _other_changes(merge: Merge, plan: _Planned, judged: DataFrame | None) -> li
         named = judged.where("version_at IS NOT NULL") if judged is not None else None
         changes.append(swept_changes(mirror, named, plan.swept_at, merge.run))
     others = []
-    horizon = _purge_horizon(merge, plan)
+    horizon = _purge_horizon(merge)
     if horizon is not None:
         others.append(purged_rows(mirror, horizon, merge.derived_through))
     if merge.is_rebuild:
@@ -175,14 +172,10 @@ def _judged(merge: Merge, plan: _Planned) -> DataFrame | None:
     return merge.keep(judge_statements(newest, present, merge.run))
 
 
-def _purge_horizon(merge: Merge, plan: _Planned) -> datetime | None:
-    """The horizon, where a purge is due: at most daily, since each one rewrites files of many days."""
+def _purge_horizon(merge: Merge) -> datetime | None:
+    """The horizon, where a purge is due: with the day's maintenance, since each one rewrites files of many days."""
     covered = merge.manifest.covered_through
-    if covered is None:
-        return None
-    horizon = purge_horizon(merge.manifest.now, covered)
-    is_due = plan.marks.floor is None or horizon >= plan.marks.floor + _PURGE_EVERY
-    return horizon if is_due else None
+    return purge_horizon(merge.manifest.now, covered) if covered is not None and merge.maintains else None
 
 
 def _measure(merge: Merge, plans: Iterable[_Planned]) -> None:
@@ -220,9 +213,9 @@ def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
     mirror = merge.lake.mirror(plan.source.id)
     changed = [row for row in plan.stats if row["applies"]]
     purges = any(row["origin"] == PURGED for row in changed)
-    horizon = _purge_horizon(merge, plan) if purges else None
+    horizon = _purge_horizon(merge) if purges else None
     floor = max((at for at in (plan.floor, horizon) if at is not None), default=None)
-    marks = {SUMMARY_RUN: str(merge.run), SUMMARY_BATCH_ID: merge.manifest.batch_id, **format_floor(floor)}
+    marks = {**merge.marks, **format_floor(floor)}
     merge.before_commit(f"mirror:{plan.source.id}")
     if changed and plan.changes is not None:
         days = {_as_day(row[name]) for row in changed for name in ("old_day", "day")}

@@ -36,7 +36,7 @@ def merge_quarantine(merge: Merge, typed: Mapping[str, TypedSource]) -> Quaranti
         counts = {row["kind"]: row["count"] for row in changes.groupBy("kind").count().collect()}
         entered, left = counts.get("entered", 0), counts.get("left", 0)
         if counts:
-            commit_quarantine(quarantine, changes)
+            commit_quarantine(quarantine, changes, merge.marks)
     return QuarantineOutcome(entered, left, _reasons(quarantine.read()) if entered or not is_empty else {})
 
 

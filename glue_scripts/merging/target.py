@@ -30,7 +30,7 @@ from glue_scripts.transforms.target_rows import (
     lookup_changes,
     row_changes,
 )
-from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_DAYS, SUMMARY_DERIVED_THROUGH, SUMMARY_RUN
+from include.dynamo_lake.names import SUMMARY_DAYS, SUMMARY_DERIVED_THROUGH
 from include.dynamo_lake.reports import RowCounts
 
 _LOOKED_UP_ITEMS = "items:looked up"
@@ -74,8 +74,7 @@ def merge_target(
     # Also where rows stay as they are: whoever verifies what was stated looks for its rows on these days.
     measured.days |= main.days
     marks = {
-        SUMMARY_RUN: str(merge.run),
-        SUMMARY_BATCH_ID: merge.manifest.batch_id,
+        **merge.marks,
         SUMMARY_DERIVED_THROUGH: str(merge.run),
         SUMMARY_DAYS: ",".join(day.isoformat() for day in sorted(measured.days)),
     }

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import unquote, urlparse
 
+from include.dynamo_lake.errors import TransientError
+from include.dynamo_lake.retention import StoredFile
+
 CHUNK_BYTES = 1 << 18
+_DELETED_AT_ONCE = 1000
 
 
 class MissingObjectError(Exception):
     """There is no object of this key."""
+
+
+class DeletionFailedError(TransientError):
+    """S3 kept an object that maintenance wanted gone; the next maintenance tries again."""
 
 
 class ObjectStore(Protocol):
@@ -25,6 +33,12 @@ class ObjectStore(Protocol):
 
     def write(self, key: str, body: bytes) -> None:
         """Put the object, replacing what is there."""
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """All objects whose keys start so."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; one that is gone is no matter."""
 
     def uri(self, key: str) -> str:
         """How Spark names the object."""
@@ -60,6 +74,18 @@ class Bucket:
 
     def write(self, key: str, body: bytes) -> None:
         self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+            for entry in page.get("Contents", []):
+                yield StoredFile(entry["Key"], entry["LastModified"])
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            named = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
+            answer = self._client.delete_objects(Bucket=self.name, Delete={"Objects": named, "Quiet": True})
+            if failed := answer.get("Errors"):
+                raise DeletionFailedError(f"{self.uri(failed[0]['Key'])} was not deleted: {failed[0]['Message']}")
 
     def uri(self, key: str) -> str:
         return f"s3://{self.name}/{key}"

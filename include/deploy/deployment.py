@@ -11,7 +11,7 @@ from include.deploy.bundle import Bundle, build_bundle
 from include.deploy.change_sets import WantedStack, deploy_stack, preview_stack
 from include.deploy.kept import Kept, build_import, read_kept, read_key_properties
 from include.deploy.own_bucket import check_own_bucket
-from include.deploy.parameters import DAYS_AFTER_EXPIRY, build_parameters, storage_parameters, table_keys
+from include.deploy.parameters import build_parameters, storage_parameters, table_keys
 from include.deploy.principals import resolve_principals
 from include.deploy.settings import build_settings
 from include.deploy.stack import Say, read_outputs, read_parameters, read_stack, require_settled
@@ -128,7 +128,7 @@ def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choice
     account = session.client("sts").get_caller_identity()["Account"]
     default_bucket = names.bucket(account, session.region_name)
     storage = resolve_storage(choices.own_bucket, choices.own_key_arn, present, default_bucket, names.stack)
-    check_own_bucket(session, storage, pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY)
+    check_own_bucket(session, storage, pipeline.retention)
     kept = Kept() if stack else read_kept(session, names, account, storage)
     storage = replace(storage, creates_databases=storage.creates_databases and not kept.databases)
     bundle = build_bundle(root)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from include.deploy.storage import Storage
+from include.dynamo_lake.declaration import Retention
+from include.dynamo_lake.erasure import export_days, noncurrent_days
 from include.dynamo_lake.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class OwnBucketError(TerminalError):
         super().__init__(f"bucket {bucket}:\n" + "\n".join(f"  - {finding}" for finding in findings))
 
 
-def check_own_bucket(session: boto3.Session, storage: Storage, retention_days: int) -> None:
+def check_own_bucket(session: boto3.Session, storage: Storage, retention: Retention) -> None:
     """Read encryption, versioning, public access, policy and lifecycle of a bucket that no stack makes.
 
     Raises:
@@ -51,19 +53,21 @@ def check_own_bucket(session: boto3.Session, storage: Storage, retention_days: i
     except ClientError as error:
         raise OwnBucketError(bucket, (f"it cannot be reached ({error}); name it right, or make it",)) from error
     checks = (_encryption, _versioning, _public_access, _policy)
-    findings = [check(s3, storage) for check in checks] + [_lifecycle(s3, bucket, retention_days)]
+    findings = [check(s3, storage) for check in checks] + [_lifecycle(s3, bucket, retention)]
     if found := tuple(finding for finding in findings if finding):
         raise OwnBucketError(bucket, found)
 
 
-def expiry_rules(retention_days: int) -> list[dict[str, Any]]:
+def expiry_rules(retention: Retention) -> list[dict[str, Any]]:
     """The lifecycle rules that the template gives its own bucket, in S3's words."""
-    expiring = {"exports": retention_days, "applied": retention_days, "rejected": retention_days, "athena": 7}
+    kept = (retention.time_travel_days, retention.erase_within_days)
+    expiring = {**dict.fromkeys(("exports", "applied", "rejected", "batches"), export_days(*kept)), "athena": 7}
     noncurrent = {
         "ID": "noncurrent-versions",
         "Status": "Enabled",
         "Filter": {"Prefix": ""},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": noncurrent_days(*kept)},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
     }
     return [
@@ -137,11 +141,11 @@ def _refuses_plain_text(statement: dict[str, Any]) -> bool:
     )
 
 
-def _lifecycle(s3: Any, bucket: str, retention_days: int) -> str | None:
+def _lifecycle(s3: Any, bucket: str, retention: Retention) -> str | None:
     """Rules that expire sooner would take what runs still need, later ones would break the declared erasure."""
     found = _read(lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]) or []
     present = {rule.get("ID"): rule for rule in found}
-    wanted = expiry_rules(retention_days)
+    wanted = expiry_rules(retention)
     lacking = [rule["ID"] for rule in wanted if present.get(rule["ID"]) != rule]
     if not lacking:
         return None

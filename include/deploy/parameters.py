@@ -8,11 +8,8 @@ from include.deploy.principals import Principals
 from include.deploy.storage import Storage
 from include.deploy.tables import TableKey
 from include.dynamo_lake.declaration import Pipeline, Source
+from include.dynamo_lake.erasure import export_days, noncurrent_days
 from include.dynamo_lake.names import PipelineNames
-
-# The template keeps noncurrent versions for 7 days, and S3 rounds each of the two steps (expiry of the object, then of
-# its noncurrent version) up to the next midnight.
-DAYS_AFTER_EXPIRY = 7 + 2
 
 
 def build_parameters(
@@ -27,6 +24,7 @@ def build_parameters(
 
     ``stream_arns``: by table, of the streams to capture; none of them where not all are there.
     """
+    kept = pipeline.retention
     parameters = {
         "Pipeline": pipeline.name,
         "Slug": PipelineNames(pipeline.name).dashed,
@@ -35,7 +33,8 @@ def build_parameters(
         "CodeVersion": code_version,
         "AirflowPrincipal": principals.airflow,
         "ReaderPrincipal": principals.reader,
-        "ExportRetentionDays": str(pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY),
+        "ExportRetentionDays": str(export_days(kept.time_travel_days, kept.erase_within_days)),
+        "NoncurrentDays": str(noncurrent_days(kept.time_travel_days, kept.erase_within_days)),
         "FreshnessHours": str(freshness_hours(pipeline)),
         **storage_parameters(storage),
         **_source_parameters("Main", pipeline.main),

@@ -19,6 +19,7 @@ WAREHOUSE_PREFIX = "warehouse/"
 SUMMARY_RUN = "lake.run"
 SUMMARY_FLOOR = "lake.floor"
 SUMMARY_BATCH_ID = "lake.batch_id"
+SUMMARY_AT = "lake.at"
 SUMMARY_DERIVED_THROUGH = "lake.derived_through"
 SUMMARY_DAYS = "lake.days"
 

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 
 from include.dynamo_lake.checks import Snapshots, render_check
 from include.dynamo_lake.names import QUARANTINE_TABLE, mirror_table
+from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import RunReport
 from lake_airflow.iceberg import TableMetadata, read_metadata
-from lake_airflow.lake_state import Published, read_published
+from lake_airflow.lake_state import read_published
 from lake_airflow.pipelines import Lake
 from lake_airflow.steps.verify import read_report
 

@@ -56,6 +56,11 @@ class TableMetadata:
         """The snapshot's place in the table's history; 0 for a table without one."""
         return int(self.snapshots.get(snapshot_id, {}).get("sequence-number", 0))
 
+    @property
+    def properties(self) -> Mapping[str, str]:
+        properties: Mapping[str, str] = self.content.get("properties", {})
+        return properties
+
     def mark(self, name: str) -> int:
         """The newest value of a numeric mark (``lake.run``, ``lake.derived_through``) up to the head; 0 where none was made."""
         for snapshot in self.ancestry(self.head_id):

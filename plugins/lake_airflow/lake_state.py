@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from include.dynamo_lake.coverage import Coverage
-from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY, WARNED_KEY
+from include.dynamo_lake.published import Published
 from lake_airflow.aws import error_code
 from lake_airflow.errors import StateConflictError
 
@@ -24,31 +24,6 @@ _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _MISSING = {"NoSuchKey", "404"}
 
 State = TypeVar("State")
-
-
-@dataclass(frozen=True)
-class Published:
-    """The snapshot that readers see. ``table_uuid`` tells a table that was made anew from the one before it."""
-
-    snapshot_id: int
-    metadata_location: str
-    derived_through: int
-    sequence_number: int
-    table_uuid: str
-    batch_id: str
-    published_at: str
-
-    def to_json(self) -> str:
-        return json.dumps({"version": 1, **asdict(self)}, indent=1)
-
-    @staticmethod
-    def from_json(text: str | bytes) -> Published:
-        value: dict[str, Any] = json.loads(text)
-        if value.pop("version", None) != 1:
-            raise TerminalError(
-                f"{PUBLISHED_KEY} has a version that this code does not read: deploy the code that wrote it"
-            )
-        return Published(**value)
 
 
 @dataclass(frozen=True)

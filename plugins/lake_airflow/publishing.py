@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from include.dynamo_lake.published import Published
+from include.dynamo_lake.retention import metadata_version
 from lake_airflow.aws import error_code
 from lake_airflow.errors import StateConflictError
 from lake_airflow.iceberg import METADATA_LOCATION, read_metadata, read_table
-from lake_airflow.lake_state import MAX_ROUNDS, Published, commit_published, read_published
+from lake_airflow.lake_state import MAX_ROUNDS, commit_published, read_published
 
 if TYPE_CHECKING:
     from types_boto3_glue import GlueClient
@@ -76,7 +78,11 @@ def point_to_published(s3: S3Client, glue: GlueClient, readers: ReadersTable) ->
 def _is_further(candidate: Published, present: Published) -> bool:
     if candidate.table_uuid != present.table_uuid:
         return True  # the lake's table was made anew: its numbers start again
-    return candidate.sequence_number > present.sequence_number
+    if candidate.sequence_number != present.sequence_number:
+        return candidate.sequence_number > present.sequence_number
+    # Maintenance commits metadata without a snapshot; a crawl goes by the newest file.
+    versions = [metadata_version(one.metadata_location) or 0 for one in (candidate, present)]
+    return versions[0] > versions[1]
 
 
 def _move(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ def said() -> list[str]:
 def pipelines(said: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LocalPipeline]]:
     folder: Path = tmp_path_factory.mktemp("e2e")
     before = dict(os.environ)
-    with local_pipelines(folder, said.append) as deployed:
+    # A morning: the hours of the tests lie on one day, so that none of them is the one that maintains.
+    morning = (datetime.now(UTC) - timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+    with local_pipelines(folder, said.append, clock=morning.isoformat()) as deployed:
         yield deployed
     os.environ.clear()
     os.environ.update(before)

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from include.deploy.parameters import DAYS_AFTER_EXPIRY, build_parameters, table_keys
+from include.deploy.parameters import build_parameters, table_keys
 from include.deploy.principals import Principals
 from include.deploy.settings import KEY_BY_OUTPUT, MissingOutputError, build_mwaa_options, build_settings
 from include.deploy.storage import Storage
 from include.deploy.tables import TableKey
-from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
+from include.dynamo_lake.declaration import Pipeline, Retention, pipeline_names, read_declaration
+from include.dynamo_lake.erasure import least_erase_days
 from tests.infra.template import ACCOUNT, Rendered, read_template
 
 PRINCIPALS = Principals(f"arn:aws:iam::{ACCOUNT}:role/mwaa", f"arn:aws:iam::{ACCOUNT}:root")
@@ -74,18 +75,23 @@ def test_underscores_become_dashes_where_aws_wants_them(pipeline: Pipeline) -> N
 
 def test_the_last_copy_in_the_bucket_is_gone_within_the_declared_days(pipeline: Pipeline) -> None:
     rules = Rendered(_build(pipeline)).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    noncurrent = next(r["NoncurrentVersionExpiration"]["NoncurrentDays"] for r in rules if "Prefix" not in r)
-    rounding = 2
-    assert noncurrent + rounding == DAYS_AFTER_EXPIRY
+    noncurrent = next(int(r["NoncurrentVersionExpiration"]["NoncurrentDays"]) for r in rules if "Prefix" not in r)
     kept = {rule["Prefix"]: int(rule["ExpirationInDays"]) for rule in rules if "Prefix" in rule}
-    assert kept.keys() == {"exports/", "applied/", "rejected/", "athena/"}
-    assert max(kept.values()) + noncurrent + rounding <= pipeline.retention.erase_within_days
+    assert kept.keys() == {"exports/", "applied/", "rejected/", "batches/", "athena/"}
+    until_merged, midnights = 1, 2
+    assert until_merged + max(kept.values()) + noncurrent + midnights <= pipeline.retention.erase_within_days
 
 
-def test_the_shortest_erasure_that_can_be_declared_is_a_valid_parameter(pipeline: Pipeline) -> None:
-    least = read_template()["Parameters"]["ExportRetentionDays"]["MinValue"]
-    shortest = replace(pipeline, retention=replace(pipeline.retention, erase_within_days=37))
-    assert int(_build(shortest)["ExportRetentionDays"]) >= least
+@pytest.mark.parametrize("time_travel_days", [1, 7, 38, 39, 365])
+@pytest.mark.parametrize("more", [0, 1, 6, 400])
+def test_every_erasure_that_can_be_declared_makes_valid_parameters(
+    pipeline: Pipeline, time_travel_days: int, more: int
+) -> None:
+    erase_within_days = least_erase_days(time_travel_days) + more
+    given = _build(replace(pipeline, retention=Retention(time_travel_days, erase_within_days)))
+    for name in ("ExportRetentionDays", "NoncurrentDays"):
+        bounds = read_template()["Parameters"][name]
+        assert bounds["MinValue"] <= int(given[name]) <= bounds.get("MaxValue", erase_within_days)
 
 
 def test_every_output_becomes_one_setting_of_its_pipeline() -> None:

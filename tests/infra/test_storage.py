@@ -18,7 +18,6 @@ from include.deploy.destroy import Deletion, destroy
 from include.deploy.environments import Environment
 from include.deploy.kept import KeptDataError
 from include.deploy.own_bucket import OwnBucketError, expiry_rules
-from include.deploy.parameters import DAYS_AFTER_EXPIRY
 from include.deploy.stack import delete_stack
 from include.deploy.storage import ChangedStorageError, OwnBucketNeedsKeyError, resolve_storage
 from tests.infra.deploying import PIPELINE, capturing, deploy_as, named
@@ -55,8 +54,7 @@ def test_a_stack_that_was_taken_away_comes_back_over_its_data(session: boto3.Ses
     assert body == b"{}"
     assert session.client("glue").get_table(DatabaseName=first.outputs["LakeDatabase"], Name="rows")
     rules = session.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    kept_days = pipeline.retention.erase_within_days - DAYS_AFTER_EXPIRY
-    assert rules == expiry_rules(kept_days), (
+    assert rules == expiry_rules(pipeline.retention), (
         "what was changed meanwhile is the template's again, and that of own buckets"
     )
     assert deploy_as(session, checkout, pipeline) == (first, ["stack coming-back-lake: no change"])

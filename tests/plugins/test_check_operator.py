@@ -13,11 +13,11 @@ from airflow.sdk.exceptions import TaskDeferred
 from lake_airflow.checking import changed_days
 from lake_airflow.errors import DeadlineError, QueryFailedError, VerificationError, WaitFailedError
 from lake_airflow.iceberg import TableMetadata
-from lake_airflow.lake_state import Published
 from lake_airflow.operators.check import AthenaCheckOperator
 from lake_airflow.pipelines import Lake, read_lake
 
 from include.dynamo_lake.names import PUBLISHED_KEY, report_key
+from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import TableState
 from tests.plugins.fakes import FakeClients, context_of
 from tests.plugins.test_verify import report

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from lake_airflow.errors import CrawlFailedError
-from lake_airflow.lake_state import Published
 from lake_airflow.operators.crawl import CrawlOperator, CrawlSensor, OutputCrawlOperator
 
 from include.dynamo_lake.names import PUBLISHED_KEY
+from include.dynamo_lake.published import Published
 from tests.plugins.fakes import NOW, FakeClients, context_of
 
 

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 from lake_airflow.errors import StateConflictError
-from lake_airflow.lake_state import Published, commit_coverage, commit_published, read_coverage, read_published
+from lake_airflow.lake_state import commit_coverage, commit_published, read_coverage, read_published
 
 from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
+from include.dynamo_lake.published import Published
 from tests.plugins.fakes import FakeS3
 
 

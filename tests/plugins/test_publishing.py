@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from lake_airflow.errors import StateConflictError
-from lake_airflow.lake_state import Published, read_published
+from lake_airflow.lake_state import read_published
 from lake_airflow.publishing import ReadersTable, point_to_published, publish
 
 from include.dynamo_lake.names import PUBLISHED_KEY
+from include.dynamo_lake.published import Published
 from tests.plugins.fakes import FakeClients
 
 READERS = ReadersTable("b", "analytics", "t")
@@ -121,6 +122,18 @@ def test_a_rival_that_writes_the_record_first_is_not_taken_back(clients: FakeCli
     clients.s3.before_put.append(lambda: run_publish(clients, third) and None)
     assert run_publish(clients, verified(clients, 2)) == third
     assert shown(clients) == third.metadata_location
+
+
+def test_metadata_that_maintenance_wrote_for_the_same_snapshot_is_followed_forwards_only(clients: FakeClients) -> None:
+    first = verified(clients, 1)
+    names = [f"warehouse/t/metadata/{n:05d}-0f0e0d0c-0000-0000-0000-000000000000.metadata.json" for n in (9, 10)]
+    for name in names:
+        clients.s3.objects[name] = json.dumps(metadata(1)).encode()
+    before, after = (replace(first, metadata_location=f"s3://b/{name}") for name in names)
+    run_publish(clients, before)
+    assert run_publish(clients, after) == after
+    assert run_publish(clients, before) == after
+    assert shown(clients) == after.metadata_location
 
 
 def test_rivals_that_both_create_the_table_end_at_the_further_one(clients: FakeClients) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from lake_airflow.errors import ExportFailedError
-from lake_airflow.lake_state import Published, read_coverage
+from lake_airflow.lake_state import read_coverage
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.announce import announce, build_asset, event_key
 from lake_airflow.steps.batch import build_batch, read_manifest
@@ -24,7 +24,10 @@ from lake_airflow.xcoms import CHECK_CONTRACT, FINISH, GLUE_JOB
 from include.dynamo_lake.coverage import Coverage, item_from_json
 from include.dynamo_lake.manifests import export_prefix
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY, manifest_key, report_key
+from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, WriteTimes
+from include.dynamo_lake.retention import Maintenance
+from include.dynamo_lake.windows import parse_instant
 from tests.plugins.fakes import FakeClients, context_of
 
 ITEM = {"kind": "window", "start": "2026-11-24T01:00:00Z", "end": "2026-11-24T02:00:00Z"}
@@ -67,8 +70,16 @@ def build(clients: FakeClients, pipeline: str, run_id: str = "r1", nonce: str = 
     return next_task, context["ti"].xcoms["me", "batch"]
 
 
-def put_table(clients: FakeClients, lake: Lake, table: str, summary: dict[str, str], snapshot_id: int = 1) -> None:
-    content = {"current-snapshot-id": snapshot_id, "snapshots": [{"snapshot-id": snapshot_id, "summary": summary}]}
+def put_table(
+    clients: FakeClients,
+    lake: Lake,
+    table: str,
+    summary: dict[str, str],
+    snapshot_id: int = 1,
+    properties: dict[str, str] | None = None,
+) -> None:
+    content: dict[str, Any] = {"current-snapshot-id": snapshot_id, "properties": properties or {}}
+    content["snapshots"] = [{"snapshot-id": snapshot_id, "summary": summary}]
     key = f"warehouse/{table}/metadata/1.json"
     clients.s3.objects[key] = json.dumps(content).encode()
     parameters = {"metadata_location": f"s3://{lake.bucket}/{key}"}
@@ -129,6 +140,34 @@ def test_a_head_that_readers_do_not_see_needs_a_merge_and_its_verification(
     put_table(clients, lake, lake.target, {"lake.derived_through": "4"}, snapshot_id=2)
     put_published(clients, snapshot_id=1)
     assert build(clients, pipeline)[0] == GLUE_JOB
+
+
+@pytest.mark.parametrize(
+    ("maintained_at", "run", "due_at", "next_task"),
+    [
+        ("2026-11-23T02:00:00Z", 3, None, GLUE_JOB),  # merge 4 came after it, and a day has passed
+        ("2026-11-24T00:30:00Z", 3, None, FINISH),
+        ("2026-11-10T02:00:00Z", 4, None, FINISH),
+        ("2026-11-10T02:00:00Z", 4, "2026-11-24T02:00:00Z", GLUE_JOB),
+        ("2026-11-10T02:00:00Z", 4, "2026-11-24T02:30:00Z", FINISH),
+    ],
+)
+def test_an_idle_lake_needs_spark_only_where_maintenance_has_something_to_take_away(
+    clients: FakeClients,
+    lake: Lake,
+    pipeline: str,
+    maintained_at: str,
+    run: int,
+    due_at: str | None,
+    next_task: str,
+) -> None:
+    put_exports(clients, lake, records=0)
+    last = Maintenance(parse_instant(maintained_at), run, parse_instant(due_at) if due_at else None)
+    put_table(clients, lake, lake.target, {"lake.derived_through": "4"}, properties=last.to_properties())
+    for mirror in lake.mirrors:
+        put_table(clients, lake, mirror, {"lake.run": "4"})
+    put_published(clients)
+    assert build(clients, pipeline)[0] == next_task
 
 
 def test_an_inbox_file_alone_needs_a_merge(clients: FakeClients, lake: Lake, pipeline: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from glue_scripts.storage.objects import MissingObjectError
+from include.dynamo_lake.retention import StoredFile
 
 
 class FolderStore:
@@ -27,6 +29,16 @@ class FolderStore:
         path = self.folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        for path in sorted((self.folder / prefix).rglob("*")):
+            if path.is_file():
+                written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                yield StoredFile(self.key_of(path.as_uri()), written_at)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            (self.folder / key).unlink(missing_ok=True)
 
     def uri(self, key: str) -> str:
         return (self.folder / key).as_uri()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from include.dynamo_lake.erasure import least_erase_days
+
 _REQUIRED = object()
 
 NAME = r"[a-z][a-z0-9_]{0,59}"
@@ -161,7 +163,11 @@ DECLARATION: dict[str, Field] = {
         {
             "time_travel_days": Field(int, "How long readers can query the past.", default=7, minimum=1, maximum=365),
             "erase_within_days": Field(
-                int, "When the last copy of a deleted item is gone.", default=45, minimum=37, maximum=3650
+                int,
+                "When the last copy of a deleted item is gone.",
+                default=45,
+                minimum=least_erase_days(1),
+                maximum=3650,
             ),
         },
         "How long things are kept.",

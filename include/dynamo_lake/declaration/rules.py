@@ -7,6 +7,7 @@ from typing import Any
 
 from include.dynamo_lake.declaration.build import parse_attribute
 from include.dynamo_lake.declaration.cron import cron_problem
+from include.dynamo_lake.erasure import least_erase_days
 from include.dynamo_lake.errors import Mistake
 
 Table = dict[str, Any]
@@ -25,6 +26,7 @@ def rule_mistakes(table: Table) -> list[Mistake]:
         _lookup,
         _unused_sources,
         _source_days,
+        _retention,
     )
     return [mistake for rule in rules for mistake in _broken(rule, table)]
 
@@ -230,6 +232,17 @@ def _source_days(table: Table) -> Iterator[Mistake]:
             f"sources.{target['source']}.day",
             f"{source['day']!r} is not the partition's attribute",
             f"Write {column['from']!r}",
+        )
+
+
+def _retention(table: Table) -> Iterator[Mistake]:
+    declared = table["retention"]
+    least = least_erase_days(declared["time_travel_days"])
+    if declared["erase_within_days"] < least:
+        yield Mistake(
+            "retention.erase_within_days",
+            f"{declared['erase_within_days']} days are fewer than the last copy of a deleted item takes to go",
+            f"Write at least {least}, or fewer time_travel_days (docs/erasure.md adds them up)",
         )
 
 

@@ -13,13 +13,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.names import manifest_key, report_key
+from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.windows import format_instant, parse_instant
 from lake_airflow.aws import present_of
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.exports import read_billed_bytes
 from lake_airflow.freshness import tell_freshness
-from lake_airflow.lake_state import Published, read_object, read_published
+from lake_airflow.lake_state import read_object, read_published
 from lake_airflow.links import ReportLink
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.batch import read_manifest

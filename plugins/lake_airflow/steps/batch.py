@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from include.dynamo_lake.coverage import FullExport, PlanItem, item_from_json
 from include.dynamo_lake.manifests import Action, BatchManifest, InboxFile, SourceExport, export_prefix, with_batch_id
 from include.dynamo_lake.names import manifest_key
-from include.dynamo_lake.windows import Window, parse_instant
+from include.dynamo_lake.retention import Maintenance
+from include.dynamo_lake.windows import Window, format_instant, parse_instant
 from lake_airflow.errors import ExportFailedError
 from lake_airflow.exports import find_attempts, read_source_export
 from lake_airflow.iceberg import newest_mark, read_head
@@ -64,7 +66,7 @@ def reason_to_merge(lake: Lake, manifest: BatchManifest) -> str | None:
         return f"{manifest.records} statements"
     if manifest.inbox:
         return f"{len(manifest.inbox)} change files"
-    return _reason_left_over(lake)
+    return _reason_left_over(lake, manifest.now)
 
 
 def read_manifest(lake: Lake, batch_id: str) -> BatchManifest:
@@ -73,15 +75,17 @@ def read_manifest(lake: Lake, batch_id: str) -> BatchManifest:
     return BatchManifest.from_json(answer["Body"].read())
 
 
-def _reason_left_over(lake: Lake) -> str | None:
-    """What a crashed or unpublished run left: dirty mirror rows, or a head that readers do not see."""
+def _reason_left_over(lake: Lake, now: datetime) -> str | None:
+    """What earlier runs left: dirty mirror rows, a head that readers do not see, or what maintenance has to take away."""
     glue, s3, database = lake.clients.glue, lake.clients.s3, lake.settings.lake_database
     target = read_head(glue, s3, database, lake.target)
     derived = target.derived_through(target.head_id) if target and target.head_id is not None else 0
+    newest_run = derived
     for mirror in lake.mirrors:
         head = read_head(glue, s3, database, mirror)
         if head is not None and newest_mark(head) > derived:
             return f"table {mirror} holds merge {newest_mark(head)}, the target only up to {derived}"
+        newest_run = max(newest_run, newest_mark(head) if head else 0)
     published = read_published(s3, lake.bucket)
     if (
         target is not None
@@ -89,6 +93,9 @@ def _reason_left_over(lake: Lake) -> str | None:
         and (published is None or published.snapshot_id != target.head_id)
     ):
         return f"snapshot {target.head_id} is not published"
+    maintenance = Maintenance.from_properties(target.properties) if target is not None else None
+    if maintenance is not None and maintenance.is_due(now, newest_run):
+        return f"maintenance, the last one was {format_instant(maintenance.at)}"
     return None
 
 

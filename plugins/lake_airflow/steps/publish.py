@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.windows import format_instant
 from lake_airflow.aws import present_of
 from lake_airflow.iceberg import read_metadata
-from lake_airflow.lake_state import Published
 from lake_airflow.links import SnapshotLink
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.publishing import point_to_published, publish

@@ -121,7 +121,8 @@ CHANGES: list[tuple[str, str, str]] = [
     ('lookup = "campaignTasks[].taskID"', 'lookup = "title"', "lookup.on"),
     ('run = ["row_key_unique", ', 'run = ["rows_are_nice", ', "checks.run[0]"),
     ("max_quarantined_share = 0.5", "max_quarantined_share = 1.5", "checks.max_quarantined_share"),
-    ("erase_within_days = 45", "erase_within_days = 30", "retention.erase_within_days"),
+    ("erase_within_days = 45", "erase_within_days = 41", "retention.erase_within_days"),
+    ("time_travel_days = 7", "time_travel_days = 60", "retention.erase_within_days"),
     ("max_run_mib = 256", "max_run_mib = true", "inbox.max_run_mib"),
 ]  # fmt: skip
 
