@@ -25,12 +25,15 @@ class Retention:
 def expire_snapshots(table: LakeTable, retention: Retention, now: datetime) -> list[SnapshotTime]:
     """Drop the snapshots that are no longer kept, with the files that only they need; return those that stay, newest first."""
     java = table.java
-    snapshots = list(_ancestry(java))
-    history = [_time_of(snapshot) for snapshot in snapshots]
+    history = [_time_of(snapshot) for snapshot in _ancestry(java)]
     count = count_kept(history, now=now, keep=retention.keep, published=retention.published)
     if count < len(history):
-        oldest = snapshots[count - 1].timestampMillis()
-        java.expireSnapshots().expireOlderThan(oldest).retainLast(1).cleanExpiredFiles(True).commit()
+        # By id and by no age: then Iceberg deletes every file that no kept snapshot reaches. By age alone it keeps the
+        # files that the oldest kept snapshot replaced.
+        expiry = java.expireSnapshots().expireOlderThan(0)
+        for snapshot in history[count:]:
+            expiry = expiry.expireSnapshotId(snapshot.snapshot_id)
+        expiry.commit()
     return history[:count]
 
 

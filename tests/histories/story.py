@@ -83,7 +83,9 @@ class Story:
 
     def _files(self, change: PlanItem | Write) -> list[ChangeFile]:
         if isinstance(change, Write):
-            return [ChangeFile(change.source, None, f"inbox/{change.number}", (self.tables.stream_line(change),))]
+            return [
+                ChangeFile(change.source, None, f"inbox/{change.number}.json.gz", (self.tables.stream_line(change),))
+            ]
         return [self.tables.export(source, change) for source in self.pipeline.sources]
 
     @staticmethod

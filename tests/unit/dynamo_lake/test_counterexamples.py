@@ -106,6 +106,7 @@ def test_a_tombstone_that_no_run_has_derived_yet_is_not_purged(story: Story) -> 
     story.now = at(6) + TOMBSTONES_KEPT
     story.merge(window(4, 5))
     assert story.live() == []
+    story.now += timedelta(days=1)
     story.merge(window(4, 5))
     assert story.lake.mirrors["user_campaign"].rows == {}
 
