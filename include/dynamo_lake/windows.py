@@ -20,11 +20,17 @@ def compact_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
+_EXAMPLE = "2026-11-24T02:00:00Z"
+
+
 def parse_instant(text: str) -> datetime:
     """Read an ISO 8601 instant with ``Z`` or an offset; raise ``ValueError`` for a naive one or a fraction of a second."""
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no ISO 8601 instant: write it like {_EXAMPLE}") from error
     if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone: write it with Z or an offset, for example 2026-11-24T02:00:00Z")
+        raise ValueError(f"{text!r} has no time zone: write it with Z or an offset, for example {_EXAMPLE}")
     if instant.microsecond:
         raise ValueError(f"{text!r} has a fraction of a second: instants are whole seconds")
     return instant.astimezone(UTC)

@@ -105,3 +105,9 @@ def test_names_follow_from_the_pipelines() -> None:
     )
     assert mirror_table("a") == "mirror_a"
     assert (manifest_key("b"), report_key("b")) == ("batches/b/manifest.json", "runs/b/report.json")
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "24.11.2026", "2026-11-24T25:00:00Z"])
+def test_what_is_no_instant_is_named_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match=rf"{text!r} is no ISO 8601 instant: write it like 2026-"):
+        parse_instant(text)
