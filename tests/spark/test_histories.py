@@ -18,7 +18,7 @@ from tests.spark.conftest import new_engine
 # Schedules of windows, batches and crashes in the long run, and histories of other keys that share each of them.
 SIDE_BY_SIDE = 20
 LANES = 10
-SHORT: Any = {"rounds": (2, 3), "most_runs": 1}
+SHORT: Any = {"rounds": (2, 2), "most_runs": 1}
 QUIET = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large)
 SCHEDULES = settings(
     max_examples=3,
