@@ -1,4 +1,7 @@
-"""A deleted item, from its deletion until the declared days are over: then no object of the bucket holds a byte of it."""
+"""A deleted item, from its deletion until the declared days are over: then no object of the bucket holds a byte of it.
+
+After all other stories of this lake: the weeks that pass here take what they may still look back at.
+"""
 
 from __future__ import annotations
 
