@@ -6,33 +6,26 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow.providers.amazon.aws.triggers.sqs import SqsSensorTrigger
 from airflow.sdk import Asset, AssetWatcher
 
 from include.dynamo_lake.names import REJECTED_PREFIX
 from include.dynamo_lake.wake_ups import ForeignMessageError, check_wake_up
 from lake_airflow.inbox import MESSAGES, note_reason
 from lake_airflow.pipelines import Lake
+from lake_airflow.triggers.wake_up import MESSAGES_AT_ONCE, WakeUpTrigger
 
 log = logging.getLogger(__name__)
 
-# SQS hands out ten messages at most; one long poll of 20 seconds, its most, returns as soon as there is one.
-MESSAGES_AT_ONCE = 10
-LONG_POLL_S = 20
-PAUSE_S = 1
 # Above what the busiest stream sends between two runs; a longer queue is drained by the runs that follow.
 MAX_DRAINED = 20_000
 
 
 def build_wake_up_asset(lake: Lake) -> Asset:
     """The asset whose events start on-change runs: a watcher waits at the queue in the triggerer."""
-    trigger = SqsSensorTrigger(
+    trigger = WakeUpTrigger(
+        pipeline=lake.pipeline.name,
         sqs_queue=lake.settings.wake_up_queue_url,
         aws_conn_id=lake.settings.aws_conn_id,
-        max_messages=MESSAGES_AT_ONCE,
-        num_batches=1,
-        wait_time_seconds=LONG_POLL_S,
-        waiter_delay=PAUSE_S,
     )
     name = f"{lake.pipeline.name}_wake_up"
     return Asset(name=name, group="lake", watchers=[AssetWatcher(name=name, trigger=trigger)])

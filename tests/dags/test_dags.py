@@ -192,9 +192,9 @@ def test_a_watcher_on_the_queue_of_wake_up_calls_starts_on_change_runs() -> None
     (asset,) = on_change().timetable.asset_condition.objects
     (watcher,) = asset.watchers
     kind, arguments = watcher.trigger.serialize()
-    assert kind.endswith("SqsSensorTrigger")
-    assert arguments["sqs_queue"] == read_lake(pipeline_names()[0]).settings.wake_up_queue_url
-    assert (arguments["max_messages"], arguments["num_batches"], arguments["wait_time_seconds"]) == (10, 1, 20)
+    assert kind == "lake_airflow.triggers.wake_up.WakeUpTrigger"
+    settings = read_lake(pipeline_names()[0]).settings
+    assert (arguments["sqs_queue"], arguments["aws_conn_id"]) == (settings.wake_up_queue_url, settings.aws_conn_id)
     assert on_change().get_task("publish.run_again").outlets == [asset]
 
 
