@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.05
 _READ_AHEAD = 20_000
 _LONGEST_PAUSE_S = 1.0
-READ_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+READ_ACTIONS = ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream", "dynamodb:ListStreams")
 
 
 class RunningMapping:
@@ -87,7 +87,8 @@ class RunningMapping:
     def _check_rights(self, mapping: StreamMapping) -> None:
         configuration = self._configuration(mapping)
         identity = base_functions.execution_identity(configuration)
-        self._aws.authorize_identity(identity, "dynamodb:GetRecords", mapping.stream.arn, mapping.region)
+        for action in READ_ACTIONS:
+            self._aws.authorize_identity(identity, action, mapping.stream.arn, mapping.region)
 
     def _configuration(self, mapping: StreamMapping) -> Json:
         found = base_functions.find_function(mapping.account, mapping.region, mapping.function_name)
