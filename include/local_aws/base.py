@@ -10,6 +10,7 @@ import json
 import uuid
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
@@ -71,7 +72,7 @@ async def send(
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": path,
+        "path": unquote(path),
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in signed.items()],

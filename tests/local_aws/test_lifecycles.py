@@ -15,6 +15,7 @@ from include.local_aws.process import RunningLocalAws, local_aws
 from tests.local_aws.conftest import make_client
 
 BUCKET = "kept-for-days"
+SHORT = "short/day=2026-03-01/a b+ü.parquet"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 RULES = [
@@ -65,25 +66,25 @@ def current(s3: Any) -> list[str]:
 
 
 def test_objects_expire_versions_follow_and_nothing_stays_behind(own: RunningLocalAws, s3: Any) -> None:
-    for key in ("short/one", "kept/one"):
+    for key in (SHORT, "kept/one"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"first")
     s3.put_object(Bucket=BUCKET, Key="kept/one", Body=b"second")
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key="kept/parts")
-    stamped = s3.head_object(Bucket=BUCKET, Key="short/one")["LastModified"]
+    stamped = s3.head_object(Bucket=BUCKET, Key=SHORT)["LastModified"]
     assert abs(stamped - NOON) < timedelta(minutes=5)
     assert s3.list_objects_v2(Bucket=BUCKET)["Contents"][0]["LastModified"] - stamped < timedelta(minutes=5)
 
     advance_to(own, NOON + 2.4 * DAY)
-    assert "short/one" in current(s3), "two days after noon are rounded up to the next midnight"
+    assert SHORT in current(s3), "two days after noon are rounded up to the next midnight"
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == [], upload["UploadId"]
     advance_to(own, NOON + 2.6 * DAY)
     assert current(s3) == ["kept/one"]
-    assert left(s3) == {"short/one": 2, "kept/one": 2}
+    assert left(s3) == {SHORT: 2, "kept/one": 2}
     advance_to(own, NOON + 3.6 * DAY)
-    assert left(s3) == {"short/one": 2, "kept/one": 1}
+    assert left(s3) == {SHORT: 2, "kept/one": 1}
     # Its version became noncurrent right after a midnight: three days and the rest of a day later the marker alone is left.
     advance_to(own, NOON + 6.6 * DAY)
-    assert left(s3) == {"short/one": 1, "kept/one": 1}
+    assert left(s3) == {SHORT: 1, "kept/one": 1}
     advance_to(own, NOON + 7.6 * DAY)
     assert left(s3) == {"kept/one": 1}
     assert s3.get_object(Bucket=BUCKET, Key="kept/one")["Body"].read() == b"second"
