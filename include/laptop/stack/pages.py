@@ -92,6 +92,8 @@ class Walk:
         self.page.set_viewport_size(STRIP)
         self.page.wait_for_timeout(SETTLE_MS)
         self.page.get_by_label("Fit View").click()
+        # In a low window the small map lies on the graph.
+        self.page.add_style_tag(content=".react-flow__minimap { display: none }")
         self.page.wait_for_timeout(SETTLE_MS)
         self.picture("graph", of=self.page.get_by_test_id("rf__wrapper"))
         text = self.text()
@@ -102,7 +104,6 @@ class Walk:
     def freshness(self, asset: str) -> str:
         """The page of the table's asset with its newest event; its text."""
         self.open("/assets", asset)
-        self.picture("assets")
         self.page.get_by_role("link", name=asset).first.click()
         self.page.get_by_title("Click to expand").first.click()
         self.page.wait_for_timeout(2 * SETTLE_MS)
