@@ -64,6 +64,8 @@ def _install(uv: Path, say: Say) -> Path:
     shim.write_text(_SHIM.format(java=real / "bin" / "java", trusted=home / "trusted.jks"))
     shim.chmod(0o755)
     (real / "bin" / "java").chmod(0o755)
+    # It comes without the archive of the JDK's own classes, on which that of Spark's is built.
+    run([real / "bin" / "java", "-Xshare:dump"], "making Java's class archive")
     return home
 
 

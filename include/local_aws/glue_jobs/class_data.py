@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,11 +44,18 @@ def make_archive(spark_python: Path, jars: Path) -> bool:
     if archive.exists():
         return True
     shutil.rmtree(home / "making", ignore_errors=True)  # left by a run that was killed
-    os.environ["LOCAL_AWS_MAKE_ARCHIVE"] = "1"
+    if _java_shares_classes():
+        os.environ["LOCAL_AWS_MAKE_ARCHIVE"] = "1"
     with tempfile.TemporaryDirectory() as folder, local_aws(Path(folder)) as running:
         _run_job(running)
         _wait(lambda: archive.exists() or not (home / "making").exists())
     return archive.exists()
+
+
+def _java_shares_classes() -> bool:
+    """Whether Java has the archive of its own classes: without it a JVM that shall make another does not start."""
+    java = str(Path(os.environ["JAVA_HOME"]) / "bin" / "java") if os.environ.get("JAVA_HOME") else "java"
+    return subprocess.run([java, "-Xshare:on", "-version"], capture_output=True, check=False).returncode == 0
 
 
 def _run_job(running: RunningLocalAws) -> None:
