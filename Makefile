@@ -31,7 +31,7 @@ run: setup ## the main job end to end: DynamoDB to Athena under Airflow, with re
 local-aws: setup ## local AWS in the foreground with the stack deployed; writes .local/aws.env (CLOCK=<iso> starts in the past)
 	@$(AIRFLOW) -m include.laptop.local_aws $(if $(CLOCK),--clock $(CLOCK))
 
-dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, START=<iso> END=<iso>)
+dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, START=<iso> END=<iso>, CONF=<params as JSON>)
 	@$(AIRFLOW) -m include.laptop.dag $(DAG) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(CONF),--conf '$(CONF)')
 
 clock: setup ## move the running local AWS's clock forward (ADVANCE=3600, seconds)

@@ -43,6 +43,7 @@ def main(argv: Sequence[str]) -> None:
     bucket = Bucket(arguments.bucket)
     pipeline = read_declaration(arguments.pipeline)
     manifest = _read_manifest(bucket, arguments.batch)
+    started = bucket.present
     with ThreadPoolExecutor(1) as background, progress.phase("start and check files"):
         checked = background.submit(check_change_files, bucket, manifest, pipeline)
         spark = _start_spark(pipeline.name)
@@ -59,6 +60,7 @@ def main(argv: Sequence[str]) -> None:
         bucket,
         files.sizes,
         progress=progress,
+        started=started,
         job_run_id=arguments.JOB_RUN_ID,
         wait_for_crawler=_crawler_wait(arguments.output_crawler),
     )

@@ -10,21 +10,31 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from include.dynamo_lake.names import SUMMARY_BATCH_ID, SUMMARY_DERIVED_THROUGH, SUMMARY_FLOOR, SUMMARY_RUN
+from include.dynamo_lake.names import (
+    SUMMARY_BATCH_ID,
+    SUMMARY_DERIVED_THROUGH,
+    SUMMARY_FLOOR,
+    SUMMARY_REBUILD,
+    SUMMARY_RUN,
+)
 from include.dynamo_lake.reports import TableState
 from include.dynamo_lake.windows import format_instant, parse_instant
 
-_CARRIED = (SUMMARY_RUN, SUMMARY_BATCH_ID, SUMMARY_FLOOR, SUMMARY_DERIVED_THROUGH)
+_CARRIED = (SUMMARY_RUN, SUMMARY_BATCH_ID, SUMMARY_FLOOR, SUMMARY_DERIVED_THROUGH, SUMMARY_REBUILD)
 _PROPERTY = "spark.sql.iceberg.snapshot-property."
 
 
 @dataclass(frozen=True)
 class Marks:
-    """What the summary of a table's newest marked snapshot says; 0 and None where there is none."""
+    """What the summary of a table's newest marked snapshot says; 0 and None where there is none.
+
+    ``rebuild``: the merge that placed a mirror's rows anew with this snapshot.
+    """
 
     run: int = 0
     derived_through: int = 0
     floor: datetime | None = None
+    rebuild: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,10 @@ class LakeTable:
         """The marks of the newest snapshot that carries any: a commit of somebody else's has none."""
         marks = self.carried_marks()
         floor = marks.get(SUMMARY_FLOOR)
-        derived_through = int(marks.get(SUMMARY_DERIVED_THROUGH, 0))
-        return Marks(int(marks.get(SUMMARY_RUN, 0)), derived_through, parse_instant(floor) if floor else None)
+        run, derived_through, rebuild = (
+            int(marks.get(name, 0)) for name in (SUMMARY_RUN, SUMMARY_DERIVED_THROUGH, SUMMARY_REBUILD)
+        )
+        return Marks(run, derived_through, parse_instant(floor) if floor else None, rebuild)
 
     def carried_marks(self) -> dict[str, str]:
         """The same as they stand in the summary: what a commit that changes no row has to repeat."""

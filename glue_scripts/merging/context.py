@@ -13,7 +13,14 @@ from glue_scripts.commits.tables import LakeTable
 from glue_scripts.merging.tuning import kept
 from include.dynamo_lake.declaration.model import Pipeline
 from include.dynamo_lake.manifests import BatchManifest
-from include.dynamo_lake.names import QUARANTINE_TABLE, SUMMARY_AT, SUMMARY_BATCH_ID, SUMMARY_RUN, mirror_table
+from include.dynamo_lake.names import (
+    QUARANTINE_TABLE,
+    SUMMARY_AT,
+    SUMMARY_BATCH_ID,
+    SUMMARY_REBUILD,
+    SUMMARY_RUN,
+    mirror_table,
+)
 from include.dynamo_lake.reports import Phase
 from include.dynamo_lake.retention import Maintenance
 from include.dynamo_lake.windows import format_instant
@@ -76,8 +83,9 @@ class Merge:
     """One merge: its number, and the run up to which the target was derived before it.
 
     ``before_commit`` is called with the step's name right before each commit: ``mirror:<source>``, ``quarantine``,
-    ``target``, then those of the day's maintenance. ``is_small``: the batch has few rows. ``last_maintenance``: None in the
-    lake's first merge.
+    ``target``, then those of the day's maintenance. ``is_small``: the batch has few rows. ``is_rebuild``: target and quarantine
+    are made anew, since the batch asks for it or since an earlier merge began to and crashed. ``last_maintenance``: None in
+    the lake's first merge.
     """
 
     lake: Lake
@@ -86,6 +94,7 @@ class Merge:
     derived_through: int
     progress: Progress
     is_small: bool
+    is_rebuild: bool
     last_maintenance: Maintenance | None
     before_commit: Callable[[str], None] = _no_hook
 
@@ -100,16 +109,13 @@ class Merge:
             SUMMARY_RUN: str(self.run),
             SUMMARY_BATCH_ID: self.manifest.batch_id,
             SUMMARY_AT: format_instant(self.manifest.now),
+            **({SUMMARY_REBUILD: str(self.run)} if self.is_rebuild else {}),
         }
 
     @property
     def maintains(self) -> bool:
         """Whether the tables are maintained after this merge, and tombstones purged in it."""
         return self.last_maintenance is not None and self.last_maintenance.comes_with(self.manifest.now)
-
-    @property
-    def is_rebuild(self) -> bool:
-        return self.manifest.action == "rebuild"
 
     @property
     def has_leftovers(self) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from glue_scripts.commits.schemas import create_mirror, create_quarantine, create_target
@@ -14,15 +16,28 @@ from glue_scripts.merging.context import Lake, Merge, Progress
 from glue_scripts.merging.derivation import TypedSource, type_sources
 from glue_scripts.merging.mirrors import MirrorOutcome, merge_mirrors
 from glue_scripts.merging.quarantine import QuarantineOutcome, merge_quarantine
+from glue_scripts.merging.reconcile import reconcile
 from glue_scripts.merging.target import TargetOutcome, merge_target
 from glue_scripts.merging.tuning import is_small_batch, tuned
 from glue_scripts.storage.change_files import FileSize
 from glue_scripts.storage.objects import ObjectStore
 from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.manifests import BatchManifest
-from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, StatementCounts
+from include.dynamo_lake.reports import QuarantineCounts, ReconcileReport, RowCounts, RunReport, StatementCounts
 from include.dynamo_lake.retention import Maintenance
 from include.dynamo_lake.windows import Window, format_instant
+
+
+@dataclass(frozen=True)
+class _Elapsed:
+    """AWS's present, known at one moment, carried on by the time that has passed since."""
+
+    since: datetime
+    counter: float
+
+    def now(self) -> datetime:
+        return self.since + timedelta(seconds=time.monotonic() - self.counter)
+
 
 _NOTHING = TargetOutcome(RowCounts(0, 0, 0), (), 0, 0)
 
@@ -34,16 +49,18 @@ def run_merge(
     sizes: Mapping[str, FileSize],
     *,
     progress: Progress,
+    started: datetime | None = None,
     job_run_id: str = "",
     wait_for_crawler: Callable[[], None] = lambda: None,
     before_commit: Callable[[str], None] = lambda step: None,
 ) -> RunReport:
     """Apply one batch: mirrors, then quarantine, then the target, each one commit; then maintain the tables if it is time.
 
-    ``sizes``: of the change files, already checked. ``before_commit`` is called with the step's name before each
+    ``sizes``: of the change files, already checked. ``started``: AWS's present when the job began (None: when the batch
+    was built); the report's times count from there. ``before_commit`` is called with the step's name before each
     commit. Whoever applies the batch again, or another one, after a crash at any point ends in the same tables.
     """
-    started = datetime.now(UTC)
+    elapsed = _Elapsed(started or manifest.now, time.monotonic())
     with progress.phase("tables"):
         _create_tables(lake)
         before = {name: table.snapshot_id() for name, table in lake.tables.items()}
@@ -54,6 +71,7 @@ def run_merge(
     quarantine, target = QuarantineOutcome(0, 0, {}), _NOTHING
     with tuned(lake.spark, is_small=is_small, table_rows=table_rows), _released(lake):
         mirrors = merge_mirrors(merge, store, sizes)
+        reconciled = reconcile(merge, store, sizes, mirrors)
         if _is_dirty(merge):
             with progress.phase("type"):
                 typed = type_sources(merge)
@@ -64,7 +82,7 @@ def run_merge(
                 target = merge_target(merge, typed, mirrors, wait_for_crawler)
     maintain_if_due(merge, store, wait_for_crawler)
     with progress.phase("report"):
-        return _report(merge, mirrors, typed, quarantine, target, sizes, before, started, job_run_id)
+        return _report(merge, mirrors, reconciled, typed, quarantine, target, sizes, before, elapsed, job_run_id)
 
 
 def _create_tables(lake: Lake) -> None:
@@ -79,10 +97,11 @@ def _number(
 ) -> Merge:
     """The merge's number counts from every mark, so that rows which a crash left dirty stay above what is derived."""
     derived_through = lake.target.marks().derived_through
-    runs = [lake.mirror(source.id).marks().run for source in lake.pipeline.sources]
+    marks = [lake.mirror(source.id).marks() for source in lake.pipeline.sources]
+    run = 1 + max(derived_through, *(mark.run for mark in marks))
+    is_rebuild = manifest.rebuilds or any(mark.rebuild > derived_through for mark in marks)
     last = Maintenance.from_properties(lake.target.properties())
-    run = 1 + max(derived_through, *runs)
-    return Merge(lake, manifest, run, derived_through, progress, is_small, last, before_commit)
+    return Merge(lake, manifest, run, derived_through, progress, is_small, is_rebuild, last, before_commit)
 
 
 def _is_dirty(merge: Merge) -> bool:
@@ -103,12 +122,13 @@ def _released(lake: Lake) -> Iterator[None]:
 def _report(
     merge: Merge,
     mirrors: Mapping[str, MirrorOutcome],
+    reconciled: ReconcileReport | None,
     typed: Mapping[str, TypedSource],
     quarantine: QuarantineOutcome,
     target: TargetOutcome,
     sizes: Mapping[str, FileSize],
     before: Mapping[str, int],
-    started: datetime,
+    elapsed: _Elapsed,
     job_run_id: str,
 ) -> RunReport:
     lake, manifest = merge.lake, merge.manifest
@@ -119,8 +139,8 @@ def _report(
         pipeline=lake.pipeline.name,
         job_run_id=job_run_id,
         run=merge.run,
-        started_at=format_instant(started),
-        finished_at=format_instant(datetime.now(UTC)),
+        started_at=format_instant(elapsed.since),
+        finished_at=format_instant(elapsed.now()),
         windows=tuple(
             {"start": format_instant(window.start), "end": format_instant(window.end)}
             for window in (*manifest.items, *manifest.replayed)
@@ -143,6 +163,8 @@ def _report(
         bytes_written=sum(table.bytes_added(since=before[name]) for name, table in tables.items()),
         peak_memory_bytes=_peak_memory(lake),
         phases=tuple(merge.progress.phases),
+        rebuilt=merge.is_rebuild,
+        reconciled=reconciled,
     )
 
 
@@ -155,7 +177,8 @@ def _statements(
 ) -> StatementCounts:
     exported = [file.key for export in manifest.exports if export.source == source_id for file in export.files]
     own = [sizes[key] for key in [*exported, *(f.key for f in manifest.inbox if f.source == source_id)] if key in sizes]
-    quarantined = typed.counts.get("rejected_now", 0) if typed else 0
+    # Rows that a repair wrote are of this run too, but are none of the batch's statements.
+    quarantined = min(typed.counts.get("rejected_now", 0), mirror.newest) if typed else 0
     return StatementCounts(
         read=mirror.read,
         applied=mirror.newest - quarantined,

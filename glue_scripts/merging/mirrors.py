@@ -40,13 +40,16 @@ from include.dynamo_lake.errors import ChangeFileError
 
 @dataclass(frozen=True)
 class MirrorOutcome:
-    """What a batch did to one mirror. ``old_days``: where the changed rows were before."""
+    """What a batch did to one mirror. ``old_days``: where the changed rows were before; of rows that a repair put right
+    (``is_repaired``) that says nothing certain.
+    """
 
     read: int
     newest: int
     changed: int
     old_days: frozenset[date | None]
     floor: datetime | None
+    is_repaired: bool = False
 
 
 @dataclass
@@ -150,7 +153,10 @@ def _other_changes(merge: Merge, plan: _Planned, judged: DataFrame | None) -> li
     if horizon is not None:
         others.append(purged_rows(mirror, horizon, merge.derived_through))
     if merge.is_rebuild:
-        others.append(placed_changes(mirror, merge.lake.pipeline, plan.source))
+        placed = placed_changes(mirror, merge.lake.pipeline, plan.source)
+        for swept in changes:
+            placed = placed.join(swept.select("key"), on="key", how="left_anti")
+        others.append(placed)
     if judged is not None:
         stated = judged.where("applies").select("key")
         others = [other.join(stated, on="key", how="left_anti") for other in others]
@@ -199,14 +205,21 @@ def _counted(source_id: str, changes: DataFrame) -> DataFrame:
 
 
 def _require_whole(store: ObjectStore, plan: _Planned) -> None:
-    """Raise ``ChangeFileError`` naming the file where Spark read other lines than were counted, or odd ones."""
     read = sum(int(str(row["statements"])) for row in plan.stats)
-    expected = sum(size.lines for size in plan.sizes.values())
-    if plan.statements is None or (read == expected and all(row["problem"] is None for row in plan.stats)):
+    if plan.statements is not None:
+        has_problem = any(row["problem"] is not None for row in plan.stats)
+        require_whole(store, plan.statements, plan.sizes, read, has_problem=has_problem)
+
+
+def require_whole(
+    store: ObjectStore, statements: DataFrame, sizes: Mapping[str, FileSize], read: int, *, has_problem: bool
+) -> None:
+    """Raise ``ChangeFileError`` naming the file where Spark read other lines than were counted, or odd ones."""
+    if read == sum(size.lines for size in sizes.values()) and not has_problem:
         return
-    files = [(store.key_of(row["file"]), row) for row in count_by_file(plan.statements).collect()]
+    files = [(store.key_of(row["file"]), row) for row in count_by_file(statements).collect()]
     problems = {key: row["problem"] for key, row in files if row["problem"] is not None}
-    require_read_whole(plan.sizes, {key: row["lines"] for key, row in files}, problems)
+    require_read_whole(sizes, {key: row["lines"] for key, row in files}, problems)
 
 
 def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
@@ -222,7 +235,7 @@ def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
         rows = plan.changes.where("coalesce(applies, true)") if plan.statements is not None else plan.changes
         rows = broadcast(rows) if merge.is_small and not plan.is_empty else rows
         commit_mirror(mirror, rows, days, marks, is_empty=plan.is_empty)
-    elif floor != plan.marks.floor:
+    elif floor != plan.marks.floor or merge.is_rebuild:
         mirror.commit_marks(marks)
     dirty = [row for row in changed if row["origin"] not in {PURGED, PLACED}]
     return MirrorOutcome(

@@ -119,9 +119,10 @@ def _changes(
 def _known_days(merge: Merge, target: DataFrame, mirrors: Mapping[str, MirrorOutcome]) -> DataFrame:
     """The target on the days where the dirty items' rows are, as far as that is certain.
 
-    Without leftovers every dirty row was written by this run, and its rows are where the mirror had it before.
+    Without leftovers every dirty row was written by this run, and its rows are where the mirror had it before, unless
+    the mirror was wrong.
     """
-    if merge.has_leftovers:
+    if merge.has_leftovers or mirrors[merge.lake.pipeline.main.id].is_repaired:
         return target
     days = [day for day in mirrors[merge.lake.pipeline.main.id].old_days if day is not None]
     return target.where(within_days(F.col(merge.lake.pipeline.target.partition), days))

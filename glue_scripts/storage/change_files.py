@@ -58,7 +58,7 @@ def check_change_files(store: ObjectStore, manifest: BatchManifest, pipeline: Pi
     Raises:
         ChangeFileError: naming the file of an export.
     """
-    exported = [file for export in manifest.exports for file in export.files]
+    exported = [file for export in (*manifest.exports, *manifest.compared) for file in export.files]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="check") as pool:
         sizes = dict(
             zip((file.key for file in exported), pool.map(lambda f: _check_exported(store, f), exported), strict=True)

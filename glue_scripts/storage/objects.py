@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import unquote, urlparse
@@ -48,10 +50,14 @@ class ObjectStore(Protocol):
 
 
 class Bucket:
-    """An S3 bucket; endpoint, region and credentials come from the environment."""
+    """An S3 bucket; endpoint, region and credentials come from the environment.
+
+    ``present``: AWS's present at the last object that was read (None before).
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.present: datetime | None = None
 
     @cached_property
     def _client(self) -> Any:
@@ -67,10 +73,11 @@ class Bucket:
 
     def chunks(self, key: str) -> Iterator[bytes]:
         try:
-            body = self._client.get_object(Bucket=self.name, Key=key)["Body"]
+            answer = self._client.get_object(Bucket=self.name, Key=key)
         except self._client.exceptions.NoSuchKey as error:
             raise MissingObjectError(key) from error
-        return iter(body.iter_chunks(CHUNK_BYTES))
+        self.present = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
+        return iter(answer["Body"].iter_chunks(CHUNK_BYTES))
 
     def write(self, key: str, body: bytes) -> None:
         self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")

@@ -17,7 +17,7 @@ from include.dynamo_lake.declaration.model import Pipeline, Source
 from include.dynamo_lake.typing_rules.items import day_column
 
 MIRROR_COLUMNS = ("key", "image", *VERSION, "day", "run")
-STATED, SWEPT, PURGED, PLACED = "stated", "swept", "purged", "placed"
+STATED, SWEPT, PURGED, PLACED, REPAIRED = "stated", "swept", "purged", "placed", "repaired"
 _VERSION = f"struct({', '.join(VERSION)})"
 
 

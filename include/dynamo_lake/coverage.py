@@ -104,12 +104,16 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a run works on: the coverage to keep first, the plan's items, logged windows to replay beside them, and what to tell people."""
+    """What a run works on: the coverage to keep first, the plan's items, logged windows to replay beside them, and what to tell people.
+
+    ``compared``: a full export beside the plan, which covers nothing: the mirrors are compared with it.
+    """
 
     coverage: Coverage
     items: tuple[PlanItem, ...]
     replayed: tuple[Window, ...] = ()
     notes: tuple[str, ...] = ()
+    compared: FullExport | None = None
 
 
 def plan_through(coverage: Coverage, until: datetime, *, bootstrap_dag: str) -> Decision:
@@ -136,6 +140,16 @@ def plan_range(coverage: Coverage, start: datetime, end: datetime, *, now: datet
     extended = replace(coverage, plan=(*coverage.plan, *appended))
     replayed = tuple(window for window in coverage.log if window.overlaps(wanted))
     return Decision(extended, extended.plan, replayed, notes)
+
+
+def plan_reconciliation(coverage: Coverage, until: datetime, *, bootstrap_dag: str) -> Decision:
+    """A comparison: as a scheduled run, and the sources' state at the plan's end beside it.
+
+    There the chain's windows meet, so the state contradicts none of them: whatever it shows otherwise, the mirrors have wrong.
+    """
+    decision = plan_through(coverage, until, bootstrap_dag=bootstrap_dag)
+    at = decision.coverage.plan_end
+    return replace(decision, compared=FullExport(at) if at is not None else None)
 
 
 def plan_bootstrap(coverage: Coverage, *, now: datetime) -> Decision:

@@ -27,12 +27,31 @@ class JsonNumber(str):
     __slots__ = ()
 
 
+class RepeatedMembers(dict[str, Any]):
+    """A JSON object that names a member more than once: the last one wins, but it is no typed value of DynamoDB.
+
+    ``pairs``: all members, as they stand.
+    """
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
 def parse_json(text: str) -> Any:
-    """Parse JSON; bare numbers become ``JsonNumber``, the last of repeated members wins. Raises ``ValueError`` for
-    what is not JSON.
+    """Parse JSON; bare numbers become ``JsonNumber``, an object that repeats a member ``RepeatedMembers``. Raises
+    ``ValueError`` for what is not JSON.
     """
     try:
-        return json.loads(text, parse_int=JsonNumber, parse_float=JsonNumber, parse_constant=_refuse_constant)
+        return json.loads(
+            text,
+            parse_int=JsonNumber,
+            parse_float=JsonNumber,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_build_object,
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply to be a DynamoDB item") from error
 
@@ -44,10 +63,18 @@ def json_text(value: Any) -> str:
     if isinstance(value, str):
         return f'"{_ESCAPED.sub(_escape, _encodable(value))}"'
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json_text(name)}:{json_text(member)}" for name, member in value.items()) + "}"
+        pairs = value.pairs if isinstance(value, RepeatedMembers) else value.items()
+        return "{" + ",".join(f"{json_text(name)}:{json_text(member)}" for name, member in pairs) + "}"
     if isinstance(value, Sequence):
         return "[" + ",".join(map(json_text, value)) + "]"
     return json.dumps(value)
+
+
+def single_member(value: Any) -> tuple[str, Any]:
+    """The name and the value of an object's only member; ``("", None)`` where it is no object with exactly one."""
+    if isinstance(value, Mapping) and len(value) == 1 and not isinstance(value, RepeatedMembers):
+        return next(iter(value.items()))
+    return "", None
 
 
 def key_text(key: Sequence[KeyAttribute], attributes: Mapping[str, Any]) -> str:
@@ -61,7 +88,8 @@ def key_text(key: Sequence[KeyAttribute], attributes: Mapping[str, Any]) -> str:
 
 
 def _key_value(attribute: KeyAttribute, raw: Any) -> str:
-    if not isinstance(raw, Mapping) or raw.keys() != {attribute.type} or type(raw[attribute.type]) is not str:
+    tag, content = single_member(raw)
+    if tag != attribute.type or type(content) is not str:
         shown = "missing" if raw is None else json_text(raw)[:200]
         raise ValueError(f'key attribute {attribute.name!r} is {shown}, declared as {{"{attribute.type}": "…"}}')
     return json_text(raw)
@@ -74,6 +102,11 @@ def _encodable(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     character = match.group()
     return _SHORT.get(character) or f"\\u{ord(character):04X}"
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else RepeatedMembers(pairs)
 
 
 def _refuse_constant(name: str) -> Any:

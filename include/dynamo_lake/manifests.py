@@ -14,7 +14,7 @@ from include.dynamo_lake.errors import ChangeFileError
 from include.dynamo_lake.names import EXPORTS_PREFIX
 from include.dynamo_lake.windows import Window, compact_instant, format_instant, parse_instant
 
-Action = Literal["merge", "rebuild"]
+Action = Literal["merge", "compare", "repair", "rebuild", "repair_and_rebuild"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,11 @@ class InboxFile:
 
 @dataclass(frozen=True)
 class BatchManifest:
-    """What one run applies; all that the Glue job knows of it. ``now``: AWS's present when the batch was built."""
+    """What one run applies; all that the Glue job knows of it.
+
+    ``now``: AWS's present when the batch was built. ``compared``: full exports of every source at one instant, beside the
+    plan: what the mirrors are compared with once everything else is applied.
+    """
 
     batch_id: str
     pipeline: str
@@ -68,6 +72,17 @@ class BatchManifest:
     exports: tuple[SourceExport, ...]
     inbox: tuple[InboxFile, ...]
     action: Action = "merge"
+    compared: tuple[SourceExport, ...] = ()
+
+    @property
+    def repairs(self) -> bool:
+        """Whether what the comparison finds is put right."""
+        return self.action in {"repair", "repair_and_rebuild"}
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether target and quarantine are made anew from the mirrors."""
+        return self.action in {"rebuild", "repair_and_rebuild"}
 
     @property
     def records(self) -> int:
@@ -80,7 +95,8 @@ class BatchManifest:
         value["covered_through"] = format_instant(self.covered_through) if self.covered_through else None
         value["items"] = [item_to_json(item) for item in self.items]
         value["replayed"] = [item_to_json(window) for window in self.replayed]
-        value["exports"] = [{**asdict(export), "item": item_to_json(export.item)} for export in self.exports]
+        for name, exports in (("exports", self.exports), ("compared", self.compared)):
+            value[name] = [{**asdict(export), "item": item_to_json(export.item)} for export in exports]
         return json.dumps(value, indent=1)
 
     @staticmethod
@@ -100,6 +116,7 @@ class BatchManifest:
             "replayed": tuple(item for item in replayed if isinstance(item, Window)),
             "exports": tuple(_export_from_json(export) for export in value["exports"]),
             "inbox": tuple(InboxFile(**file) for file in value["inbox"]),
+            "compared": tuple(_export_from_json(export) for export in value.get("compared", [])),
         })
 
 

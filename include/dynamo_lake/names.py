@@ -22,6 +22,7 @@ SUMMARY_BATCH_ID = "lake.batch_id"
 SUMMARY_AT = "lake.at"
 SUMMARY_DERIVED_THROUGH = "lake.derived_through"
 SUMMARY_DAYS = "lake.days"
+SUMMARY_REBUILD = "lake.rebuild"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ def mirror_table(source: str) -> str:
 def manifest_key(batch_id: str) -> str:
     """Where a batch's manifest is kept in the pipeline's bucket."""
     return f"batches/{batch_id}/manifest.json"
+
+
+def differences_prefix(batch_id: str) -> str:
+    """Below which the differences that a reconciliation found are kept in the pipeline's bucket."""
+    return f"runs/{batch_id}/differences/"
 
 
 def report_key(batch_id: str) -> str:

@@ -43,6 +43,37 @@ class QuarantineCounts:
 
 
 @dataclass(frozen=True)
+class DifferenceCounts:
+    """One mirror against its source: keys ``compared``, keys of which the mirror knows something ``newer``, and what
+    differed by kind.
+    """
+
+    compared: int
+    newer: int
+    missing: int
+    extra: int
+    different: int
+
+    @property
+    def total(self) -> int:
+        return self.missing + self.extra + self.different
+
+
+@dataclass(frozen=True)
+class ReconcileReport:
+    """What a comparison with full exports ``at`` one instant found, and whether it was ``repaired``.
+
+    ``examples``: the first differences, ``{"source", "key", "kind"}``; all of them lie below ``differences`` (object keys).
+    """
+
+    at: str
+    repaired: bool
+    sources: Mapping[str, DifferenceCounts]
+    examples: tuple[Mapping[str, str], ...]
+    differences: str
+
+
+@dataclass(frozen=True)
 class TableState:
     """A table after the run: ``committed`` says whether this run made the snapshot; ``snapshot_id`` 0: it has none yet."""
 
@@ -114,6 +145,8 @@ class RunReport:
     phases: tuple[Phase, ...] = field(default_factory=tuple)
     set_aside: Mapping[str, str] = field(default_factory=dict)
     written: WriteTimes | None = None
+    rebuilt: bool = False
+    reconciled: ReconcileReport | None = None
 
     def to_json(self) -> str:
         return json.dumps({"version": 1, **asdict(self)}, indent=1)
@@ -135,4 +168,12 @@ class RunReport:
             "days": tuple(value["days"]),
             "phases": tuple(Phase(**phase) for phase in value["phases"]),
             "written": WriteTimes(**value["written"]) if value.get("written") else None,
+            "reconciled": _reconciled_from_json(value.get("reconciled")),
         })
+
+
+def _reconciled_from_json(value: Mapping[str, Any] | None) -> ReconcileReport | None:
+    if value is None:
+        return None
+    sources = {source: DifferenceCounts(**counts) for source, counts in value["sources"].items()}
+    return ReconcileReport(**{**value, "sources": sources, "examples": tuple(value["examples"])})

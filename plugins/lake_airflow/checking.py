@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from include.dynamo_lake.checks import Snapshots, render_check
-from include.dynamo_lake.names import QUARANTINE_TABLE, mirror_table
+from include.dynamo_lake.names import QUARANTINE_TABLE, SUMMARY_REBUILD, mirror_table
 from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import RunReport
 from lake_airflow.iceberg import TableMetadata, read_metadata
@@ -21,7 +21,8 @@ def build_check_query(lake: Lake, check: str, batch_id: str) -> str:
     """Render a check at the snapshots that a batch's report names.
 
     Covers what earlier runs merged and did not publish too: days from the marks of all commits since the published snapshot,
-    items from its ``derived_through``.
+    items from its ``derived_through``. After a reconciliation, or a rebuild that is not
+    published yet, the whole table is checked.
     """
     report = read_report(lake, batch_id)
     state = report.tables[lake.target]
@@ -29,13 +30,13 @@ def build_check_query(lake: Lake, check: str, batch_id: str) -> str:
     published = read_published(lake.clients.s3, lake.bucket)
     if published is not None and published.table_uuid != metadata.table_uuid:
         published = None  # the table was made anew: nothing of it is published
-    return render_check(
-        check,
-        lake.pipeline,
-        build_snapshots(lake, report),
-        days=changed_days(metadata, state.snapshot_id, published),
-        since_run=published.derived_through if published else 0,
-    )
+    older = published.snapshot_id if published else None
+    if report.reconciled is not None or metadata.is_marked_between(SUMMARY_REBUILD, older, state.snapshot_id):
+        published, days = None, _every_day()
+    else:
+        days = changed_days(metadata, state.snapshot_id, published)
+    since_run = published.derived_through if published else 0
+    return render_check(check, lake.pipeline, build_snapshots(lake, report), days=days, since_run=since_run)
 
 
 def build_snapshots(lake: Lake, report: RunReport) -> Snapshots:
@@ -51,6 +52,8 @@ def build_snapshots(lake: Lake, report: RunReport) -> Snapshots:
 def changed_days(metadata: TableMetadata, snapshot_id: int, published: Published | None) -> tuple[date, ...]:
     """Days that commits after the published snapshot changed; all days where the commits between are no longer known."""
     days = metadata.days_between(published.snapshot_id if published else None, snapshot_id)
-    if days is None:
-        return tuple(_FIRST_DAY + timedelta(days=one) for one in range((_LAST_DAY - _FIRST_DAY).days + 1))
-    return tuple(date.fromisoformat(day) for day in days)
+    return _every_day() if days is None else tuple(date.fromisoformat(day) for day in days)
+
+
+def _every_day() -> tuple[date, ...]:
+    return tuple(_FIRST_DAY + timedelta(days=one) for one in range((_LAST_DAY - _FIRST_DAY).days + 1))

@@ -37,6 +37,8 @@ TASKS = {
     "crawl_output": "Starts the output crawler where it is due and the lake's head is published, so that no crawl shows an "
     "unverified snapshot.",
     "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it.",
+    "differences": "Tells what the comparison found, by source and kind, with the first keys; all of them lie in the bucket. The "
+    "same text becomes the run's note.",
     "announce": "Sends the asset event: windows, `complete_through`, snapshot, rows, bytes, lag, estimated cost.",
 }
 
@@ -80,6 +82,19 @@ of work: lost, doubled and late messages are harmless, and `{pipeline.name}_hour
 
 **Start it from outside**: `POST /api/v2/dags/{pipeline.name}_on_change/dagRuns` with `"logical_date": null`.
 **Nothing arrives**: see "Wake-up age" and "Capture age" in the runbook.
+"""
+
+
+def reconcile_doc(pipeline: Pipeline) -> str:
+    """Markdown of the reconcile DAG."""
+    return f"""### {pipeline.title}: is the lake what the tables are?
+
+Takes what is due like `{pipeline.name}_hourly`, then compares every mirror row with full exports of {_tables(pipeline)} at the
+same instant. Differences (missing, extra, different) are in the run's note, and all of them in the bucket. Every declared check
+runs over the whole table.
+
+**`repair`** puts right what differs; what is newer than the exports is not touched.
+**`rebuild`**, after the declaration was mended: makes `{pipeline.target.table}` and the quarantine anew from the mirrors.
 """
 
 

@@ -12,7 +12,7 @@ from lake_airflow.operators.check import AthenaCheckOperator
 from lake_airflow.operators.crawl import CrawlOperator, CrawlSensor, OutputCrawlOperator
 from lake_airflow.operators.export import DynamoDBExportOperator
 from lake_airflow.operators.merge import GlueBatchOperator
-from lake_airflow.operators.steps import AnnounceOperator, PublishOperator
+from lake_airflow.operators.steps import AnnounceOperator, DifferencesOperator, PublishOperator
 from lake_airflow.pipelines import Lake
 from lake_airflow.policy import CHECK_PATIENCE, CRAWL_CEILING
 from lake_airflow.settings import CommonSettings
@@ -24,7 +24,7 @@ from lake_airflow.steps.hear import hear
 from lake_airflow.steps.plan import Kind, plan
 from lake_airflow.steps.publish import assert_pointer
 from lake_airflow.steps.verify import check_counts
-from lake_airflow.xcoms import PLAN, batch_template
+from lake_airflow.xcoms import DIFFERENCES, PLAN, batch_template
 
 
 def range_params() -> dict[str, Param]:
@@ -39,11 +39,26 @@ def range_params() -> dict[str, Param]:
 
 
 class _Applied(NamedTuple):
-    """What follows a batch's publication: ``finish``, the group to add to, and the ids of the checks that cost something."""
+    """What hangs on a batch: the merge job, ``finish``, the group to add to, and the ids of the checks that cost something."""
 
+    job: Any
     finished: Any
     publish: TaskGroup
     checks: tuple[str, ...]
+
+
+def reconcile_params() -> dict[str, Param]:
+    """Params of a reconciliation: neither compares and changes nothing."""
+    return {
+        "repair": _switch(
+            "Repair",
+            "Put right what the mirrors show otherwise than the tables, and the rows that readers see with it.",
+        ),
+        "rebuild": _switch(
+            "Rebuild",
+            "Make the table and the quarantine anew from the mirrors, after the declaration was mended. Alone it compares nothing.",
+        ),
+    }
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,10 @@ class FlowBuilder:
         planned = task(task_id=PLAN, doc_md=TASKS["plan"])(plan)(pipeline=self.lake.pipeline.name, kind=kind)
         contract, crawls = self._capture(planned)
         applied = self._apply(contract)
+        if kind == "reconcile":
+            applied.job >> DifferencesOperator(
+                task_id=DIFFERENCES, doc_md=TASKS["differences"], pipeline=self.lake.pipeline.name
+            )
         with applied.publish:
             crawl = self._output_crawl()
             wait = self._crawl_sensor("wait_crawl_output", crawl)
@@ -90,7 +109,7 @@ class FlowBuilder:
             )(pipeline=self.lake.pipeline.name)
         [counts, *checks] >> snapshot >> finished
         branch.operator.set_downstream(finished.operator, edge_modifier=Label("nothing to do"))
-        return _Applied(finished, publish, tuple(check.task_id for check in checks))
+        return _Applied(job, finished, publish, tuple(check.task_id for check in checks))
 
     def _capture(self, planned: XComArg) -> tuple[Any, tuple[str, ...]]:
         with TaskGroup("capture", tooltip=GROUPS["capture"]):
@@ -196,6 +215,10 @@ class FlowBuilder:
     @property
     def _connection(self) -> str:
         return self.lake.settings.aws_conn_id
+
+
+def _switch(title: str, description: str) -> Param:
+    return Param(False, type="boolean", title=title, description=description)
 
 
 def _instant_param(title: str, description: str) -> Param:

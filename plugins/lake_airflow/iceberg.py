@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -96,6 +97,11 @@ class TableMetadata:
             days |= {day for day in snapshot.get("summary", {}).get(SUMMARY_DAYS, "").split(",") if day}
             parent = snapshot.get("parent-snapshot-id")
         return tuple(sorted(days)) if older is None and parent is None else None
+
+    def is_marked_between(self, name: str, older: int | None, newer: int) -> bool:
+        """Whether any commit after ``older`` (None: any commit) up to ``newer`` carries a mark."""
+        since = takewhile(lambda one: int(one["snapshot-id"]) != older, self.ancestry(newer))
+        return any(name in snapshot.get("summary", {}) for snapshot in since)
 
     @property
     def glue_columns(self) -> list[dict[str, str]]:

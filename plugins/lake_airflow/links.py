@@ -59,7 +59,13 @@ class ReportLink(LakeLink):
     format_str = _S3_OBJECT
 
 
-LINKS = (ExportLink(), JobRunLink(), CrawlerLink(), QueryLink(), SnapshotLink(), ReportLink())
+class DifferencesLink(LakeLink):
+    name = "Differences"
+    key = "lake_differences"
+    format_str = BASE_AWS_CONSOLE_LINK + "/s3/buckets/{bucket}?region={region_name}&prefix={prefix}"
+
+
+LINKS = (ExportLink(), JobRunLink(), CrawlerLink(), QueryLink(), SnapshotLink(), ReportLink(), DifferencesLink())
 
 
 def _partition(region: str) -> str:

@@ -12,14 +12,16 @@ PLAN = "plan"
 CHECK_CONTRACT = "capture.check_contract"
 BUILD_BATCH = "merge.build_batch"
 GLUE_JOB = "merge.glue_job"
+DIFFERENCES = "differences"
 FINISH = "publish.finish"
 
 PLAN_KEY = "plan"
 BATCH_KEY = "batch"
+NOTE_KEY = "note"
 
 
 def read_plan(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What ``plan`` decided: now, nonce, covered_through, items, replayed, notes."""
+    """What ``plan`` decided: now, nonce, covered_through, items, replayed, notes, action, compared."""
     return _pull(context, PLAN, PLAN_KEY)
 
 

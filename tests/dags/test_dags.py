@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, RetryAction, TriggerRule
+from airflow.sdk import (
+    DAG,
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    RetryAction,
+    TriggerRule,
+)
 from airflow.serialization.serialized_objects import DagSerialization
 from lake_airflow import pipelines
 from lake_airflow.flow import FlowBuilder
@@ -45,7 +52,7 @@ def test_every_declaration_has_the_dags_of_its_mode() -> None:
     assert BAG.import_errors == {}
     for name in pipeline_names():
         mode = read_declaration(name).schedule.mode
-        assert f"{name}_bootstrap" in BAG.dags
+        assert {f"{name}_bootstrap", f"{name}_reconcile"} <= set(BAG.dags)
         assert (f"{name}_hourly" in BAG.dags) == (mode in {"hourly", "both"})
         assert (f"{name}_on_change" in BAG.dags) == (mode in {"on_change", "both"})
 
@@ -152,6 +159,14 @@ def graph_of(dag: Any) -> dict[str, list[str]]:
     return {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
 
 
+def test_a_reconciliation_is_weekly_as_declared_and_compares_unless_asked_for_more() -> None:
+    reconcile = BAG.dags[f"{pipeline_names()[0]}_reconcile"]
+    assert isinstance(reconcile.timetable, CronTriggerTimetable)
+    assert reconcile.params.dump() == {"repair": False, "rebuild": False}
+    schemas = [reconcile.params.get_param(name).schema for name in ("repair", "rebuild")]
+    assert all(schema["type"] == "boolean" and schema["title"] for schema in schemas)
+
+
 def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
     sources = ["main", "lookup"] if read_declaration(pipeline_names()[0]).lookup else ["main"]
     flow: dict[str, list[str]] = {
@@ -168,6 +183,9 @@ def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
         "publish.announce": [],
     }
     expected = {task_id: sorted(below) for task_id, below in flow.items()}
+    compared = sorted([*expected["merge.glue_job"], "differences"])
+    reconcile = BAG.dags[f"{pipeline_names()[0]}_reconcile"]
+    assert graph_of(reconcile) == {**expected, "merge.glue_job": compared, "differences": []}
     for dag in (hourly(), bootstrap()):
         assert graph_of(dag) == expected
 

@@ -9,9 +9,18 @@ from typing import Protocol
 
 from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.declaration import Pipeline
-from include.dynamo_lake.reference import Batch, Lake, Tables, apply_batch, observed_tables, rebuild
+from include.dynamo_lake.reference import Batch, Lake, SourceState, Tables, apply_batch, observed_tables
 from include.dynamo_lake.statements import Line, Statement, parse_full_line, parse_inbox_line, parse_incremental_line
 from tests.histories.tables import ChangeFile
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Full exports of every source at one instant, to compare the mirrors with."""
+
+    at: datetime
+    files: tuple[ChangeFile, ...]
+    repair: bool
 
 
 @dataclass(frozen=True)
@@ -22,20 +31,26 @@ class FileBatch:
     files: tuple[ChangeFile, ...]
     now: datetime
     covered_through: datetime | None
+    rebuild: bool = False
+    state: FileState | None = None
 
     @property
     def full_export_at(self) -> datetime | None:
         return next((file.item.at for file in self.files if isinstance(file.item, FullExport)), None)
 
 
+Found = dict[str, dict[str, str]]
+"""What a reconciliation found: kinds of differences by source and key."""
+
+
 class Engine(Protocol):
     """A lake that histories are played on."""
 
-    def apply(self, batch: FileBatch, crash_before: str | None) -> None:
+    def apply(self, batch: FileBatch, crash_before: str | None) -> Found:
         """Merge a batch; raise ``MergeCrashedError`` where a crash was asked for."""
 
-    def rebuild(self, pipeline: Pipeline) -> None:
-        """Go on under a mended declaration."""
+    def mend(self, pipeline: Pipeline) -> None:
+        """Go on under a mended declaration; nothing is rebuilt yet."""
 
     def tables(self) -> Tables:
         """What the lake shows."""
@@ -47,16 +62,31 @@ class ReferenceEngine:
     def __init__(self, pipeline: Pipeline) -> None:
         self.lake = Lake.empty(pipeline)
 
-    def apply(self, batch: FileBatch, crash_before: str | None) -> None:
+    def apply(self, batch: FileBatch, crash_before: str | None) -> Found:
         statements = tuple(statements_of(self.lake.pipeline, batch.files))
-        whole = Batch(batch.batch_id, statements, batch.now, batch.full_export_at, batch.covered_through)
+        whole = Batch(
+            batch.batch_id,
+            statements,
+            batch.now,
+            batch.full_export_at,
+            batch.covered_through,
+            batch.rebuild,
+            None if batch.state is None else self._state(batch.state),
+        )
         counts = apply_batch(self.lake, whole, crash_before=crash_before)
         for source, counted in counts.statements.items():
             assert counted.read == sum(s.source == source for s in statements)
             assert counted.read == counted.applied + counted.stale + counted.quarantined
+        return {
+            source: {difference.key: difference.kind for difference in one.differences}
+            for source, one in counts.reconciled.items()
+        }
 
-    def rebuild(self, pipeline: Pipeline) -> None:
-        rebuild(self.lake, pipeline, "rebuild")
+    def mend(self, pipeline: Pipeline) -> None:
+        self.lake.pipeline = pipeline
+
+    def _state(self, state: FileState) -> SourceState:
+        return SourceState(state.at, tuple(statements_of(self.lake.pipeline, state.files)), state.repair)
 
     def tables(self) -> Tables:
         return observed_tables(self.lake)

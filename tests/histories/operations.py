@@ -81,10 +81,31 @@ class PassLong:
 
 @dataclass(frozen=True)
 class Mend:
-    """The declaration is mended, and target and quarantine are rebuilt."""
+    """The declaration is mended, and target and quarantine are rebuilt; ``crash``: the step before which that dies, to
+    be finished by whichever merge comes next (before the first step: by another try).
+    """
+
+    crash: int | None = None
 
 
-Operation = Put | Pass | Capture | Run | Resume | PassLong | Mend
+@dataclass(frozen=True)
+class Lie:
+    """The stream says of item number ``item`` of a side what never was (``image`` None: a deletion)."""
+
+    side: Literal["main", "lookup"]
+    item: int
+    image: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """A run compares the mirrors with the tables, and repairs them if asked; ``crash``: as for a run."""
+
+    repair: bool
+    crash: int | None = None
+
+
+Operation = Put | Pass | Capture | Run | Resume | PassLong | Mend | Lie | Reconcile
 
 _GAPS = st.sampled_from((1, 300_000, 700_000, SECOND, 5 * SECOND, 7 * MINUTE, 15 * MINUTE, 60 * MINUTE))
 
@@ -110,6 +131,15 @@ def _side_by_side(lanes: tuple[list[Put], ...]) -> list[Put]:
 
 def _with_times(puts: list[Put]) -> zip[tuple[int, Put]]:
     return zip(accumulate(put.after for put in puts), puts, strict=True)
+
+
+def _lies() -> tuple[tuple[Operation, ...], ...]:
+    """A few lies, each heard at once, healed by a repair or left."""
+    image = {"createdAt": {"S": "2026-01-05"}, "progressDetails": {"L": [{"M": {"taskID": {"S": "t9"}}}]}}
+    lookup = {"campaignTasks": {"L": [{"M": {"taskID": {"S": "t1"}, "taskDeadline": {"S": "2027-01-01"}}}]}}
+    lies = (Lie("main", 0, image), Lie("main", 1, None), Lie("lookup", 0, lookup), Lie("lookup", 1, None))
+    heard = (Run("on_change"), Pass(20 * MINUTE))
+    return tuple((lie, *heard, *after) for lie in lies for after in ((), (Reconcile(repair=True),)))
 
 
 def _runs() -> tuple[Run, ...]:
@@ -146,7 +176,9 @@ def operations(
     captures = st.builds(Capture, st.integers(1, 5 * lanes), st.booleans() if is_lossy else st.just(False))
     passing = st.builds(Pass, st.sampled_from((1, SECOND, 15 * MINUTE, 20 * MINUTE, 26 * 60 * MINUTE)))
     long_pause = (PassLong(), Run("scheduled"), Pass(20 * MINUTE), Run("manual", back=40 * DAY))
-    rare = st.sampled_from(((), (Resume(),), (Resume(),), long_pause, (Mend(),)))
+    mends = tuple((Mend(crash),) for crash in (None, None, 0, 1, 2, 3))
+    reconciles = tuple((Reconcile(repair, crash),) for repair in (False, True) for crash in (None, 1, 3, 4, 5))
+    rare = st.sampled_from((*[(), (Resume(),), (Resume(),), long_pause] * 3, *mends, *mends, *_lies(), *reconciles))
     one_round = st.tuples(
         writes,
         st.lists(captures, max_size=2 if has_stream else 0),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from include.dynamo_lake.coverage import FullExport, PlanItem
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.reference import MergeCrashedError
 from include.dynamo_lake.windows import Window
-from tests.histories.engine import FileBatch, ReferenceEngine
+from tests.histories.engine import FileBatch, FileState, Found, ReferenceEngine
 from tests.histories.images import LOOKUP_KEYS, MAIN_KEYS
 from tests.histories.tables import ChangeFile, SimulatedTables, Write
 
@@ -41,6 +42,7 @@ class Story:
         self.now = at(100)
         self.covered_through: datetime | None = None
         self.batches = 0
+        self.lies = count(10**6)
 
     def under(self, pipeline: Pipeline) -> Story:
         """Another story of the same kind, under another declaration."""
@@ -63,15 +65,35 @@ class Story:
         whole = {**LOOKUP_KEYS[0], "campaignTasks": tasks}
         return self._written(self.tables.write("campaign_info", LOOKUP_KEYS[0], whole, at(seconds)))
 
-    def merge(self, *changes: PlanItem | Write, crash_before: str | None = None) -> None:
+    def merge(self, *changes: PlanItem | Write, crash_before: str | None = None, rebuild: bool = False) -> None:
         """Apply exports and stream records as one batch; a crash that was asked for is caught."""
         files = tuple(file for change in changes for file in self._files(change))
         self.batches += 1
-        batch = FileBatch(f"batch-{self.batches}", files, self.now, self.covered_through)
+        self._apply(FileBatch(f"batch-{self.batches}", files, self.now, self.covered_through, rebuild), crash_before)
+
+    def reconcile(self, seconds: float, *, repair: bool = False, crash_before: str | None = None) -> Found:
+        """Compare the mirrors with the tables as they were; return what differs."""
+        files = tuple(self.tables.export(source, full(int(seconds))) for source in self.pipeline.sources)
+        self.batches += 1
+        state = FileState(at(seconds), files, repair)
+        batch = FileBatch(f"batch-{self.batches}", (), self.now, self.covered_through, state=state)
+        return self._apply(batch, crash_before)
+
+    def mend(self, pipeline: Pipeline) -> None:
+        """Deploy another declaration."""
+        self.engine.mend(pipeline)
+
+    def lie(self, seconds: float, image: dict[str, Any] | None, item: int = 0) -> Write:
+        """A record of the stream that is not true: ``merge`` applies it like any other."""
+        whole = None if image is None else {**MAIN_KEYS[item], **image, **ONE_TASK}
+        return Write(self.pipeline.main.id, MAIN_KEYS[item], whole, at(seconds), next(self.lies), "")
+
+    def _apply(self, batch: FileBatch, crash_before: str | None) -> Found:
         try:
-            self.engine.apply(batch, crash_before)
+            return self.engine.apply(batch, crash_before)
         except MergeCrashedError:
             assert crash_before is not None
+            return {}
 
     def live(self) -> list[tuple[str, str]]:
         """The main item's present rows in the mirror and in the target: (day of the mirror row, day of the target row)."""
@@ -84,7 +106,12 @@ class Story:
     def _files(self, change: PlanItem | Write) -> list[ChangeFile]:
         if isinstance(change, Write):
             return [
-                ChangeFile(change.source, None, f"inbox/{change.number}.json.gz", (self.tables.stream_line(change),))
+                ChangeFile(
+                    change.source,
+                    None,
+                    f"inbox/{change.source}/{change.number}.json.gz",
+                    (self.tables.stream_line(change),),
+                )
             ]
         return [self.tables.export(source, change) for source in self.pipeline.sources]
 

@@ -18,7 +18,7 @@ from lake_airflow.pipelines import Lake, read_lake
 
 from include.dynamo_lake.names import PUBLISHED_KEY, report_key
 from include.dynamo_lake.published import Published
-from include.dynamo_lake.reports import TableState
+from include.dynamo_lake.reports import ReconcileReport, RunReport, TableState
 from tests.plugins.fakes import FakeClients, context_of
 from tests.plugins.test_verify import report
 
@@ -69,6 +69,29 @@ def test_a_check_reads_the_runs_snapshots_over_all_that_was_not_published(client
     assert "run > 3" in sql
     assert "TIMESTAMP '2026-11-02 00:00:00'" in sql
     assert "2026-11-01" not in sql
+
+
+def everything_is_checked(clients: FakeClients, pipeline: str) -> bool:
+    sql = asked(clients, pipeline)["QueryString"]
+    return "run > 0" in sql and "1970-01-01" in sql and "2200-01-01" in sql
+
+
+def test_after_a_reconciliation_the_whole_table_is_checked(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    told = RunReport.from_json(clients.s3.objects[report_key("b1")])
+    found = ReconcileReport("2026-11-24T02:00:00Z", False, {}, (), "runs/b1/differences/")
+    clients.s3.objects[report_key("b1")] = replace(told, reconciled=found).to_json().encode()
+    assert everything_is_checked(clients, pipeline)
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(("rebuilt_in", "is_whole"), [(1, False), (2, True), (3, True)])
+def test_a_rebuild_is_checked_whole_until_it_is_published(
+    clients: FakeClients, pipeline: str, rebuilt_in: int, is_whole: bool
+) -> None:
+    content = metadata()
+    content["snapshots"][rebuilt_in - 1]["summary"]["lake.rebuild"] = "3"
+    clients.s3.objects["metadata.json"] = json.dumps(content).encode()
+    assert everything_is_checked(clients, pipeline) == is_whole
 
 
 def test_a_check_runs_in_the_pipelines_workgroup(clients: FakeClients, lake: Lake, pipeline: str) -> None:

@@ -119,7 +119,15 @@ def test_a_bounded_run_takes_the_oldest_files_and_one_at_least(clients: FakeClie
 
 
 def batch_of(pipeline: str, max_inbox_bytes: int | None = None) -> dict[str, Any]:
-    plan = {"now": COVERED, "nonce": "n", "covered_through": COVERED, "items": [], "replayed": []}
+    plan = {
+        "now": COVERED,
+        "nonce": "n",
+        "covered_through": COVERED,
+        "items": [],
+        "replayed": [],
+        "action": "merge",
+        "compared": None,
+    }
     context = {**context_of(plan=plan), "dag": SimpleNamespace(dag_id="d"), "run_id": "r"}
     build_batch(pipeline, max_inbox_bytes=max_inbox_bytes, **context)
     batch: dict[str, Any] = context["ti"].xcoms["me", "batch"]

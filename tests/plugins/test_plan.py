@@ -10,7 +10,7 @@ import pytest
 from lake_airflow.errors import SourceError
 from lake_airflow.lake_state import read_coverage
 from lake_airflow.pipelines import Lake, read_lake
-from lake_airflow.steps.plan import Request, build_request, decide, plan
+from lake_airflow.steps.plan import Request, build_reconcile_request, build_request, decide, plan
 
 from include.dynamo_lake.coverage import Coverage, FullExport
 from include.dynamo_lake.errors import GapError, PlanError
@@ -106,6 +106,41 @@ def test_without_an_interval_the_slowest_source_says_how_far(clients: FakeClient
 def test_a_bootstrap_plans_a_full_export_at_awss_present(clients: FakeClients, lake: Lake) -> None:
     decision, _ = decide(lake, "bootstrap", Request())
     assert decision.items == (FullExport(NOW),)
+
+
+@pytest.mark.parametrize(
+    ("repair", "rebuild", "action"),
+    [
+        (False, False, "compare"),
+        (True, False, "repair"),
+        (False, True, "rebuild"),
+        (True, True, "repair_and_rebuild"),
+    ],
+)
+def test_the_params_of_a_reconciliation_say_what_it_does(repair: bool, rebuild: bool, action: str) -> None:
+    assert build_reconcile_request({"repair": repair, "rebuild": rebuild}).action == action
+
+
+def test_a_reconciliation_takes_what_is_due_and_compares_at_its_end(clients: FakeClients, lake: Lake) -> None:
+    cover(clients, Coverage(covered_through=at(1), since=at(0)))
+    decision, _ = decide(lake, "reconcile", Request(action="compare"))
+    assert (decision.items, decision.compared) == ((Window(at(1), NOW),), FullExport(NOW))
+    assert read_coverage(clients.s3, lake.bucket).plan == (Window(at(1), NOW),), "the full export is not of the plan"
+
+
+def test_a_mere_rebuild_exports_nothing_whole(clients: FakeClients, lake: Lake) -> None:
+    cover(clients, Coverage(covered_through=at(1), since=at(0)))
+    decision, _ = decide(lake, "reconcile", Request(action="rebuild"))
+    assert (decision.items, decision.compared) == ((Window(at(1), NOW),), None)
+
+
+def test_a_reconciliation_right_after_a_bootstrap_takes_its_exports(clients: FakeClients, lake: Lake) -> None:
+    cover(clients, Coverage(plan=(FullExport(NOW),)))
+    context = {"dag": DAG, "dag_run": dag_run(), "params": {"repair": True, "rebuild": False}, "ti": FakeTaskInstance()}
+    exports = plan(lake.pipeline.name, "reconcile", **context)
+    assert [export["source"] for export in exports] == [source.id for source in lake.sources]
+    told = context["ti"].xcoms["me", "plan"]
+    assert (told["action"], told["compared"]) == ("repair", told["items"][0])
 
 
 def test_a_lost_race_is_decided_anew_the_present_too(clients: FakeClients, lake: Lake) -> None:

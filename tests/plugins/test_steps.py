@@ -48,6 +48,8 @@ def told_plan(nonce: str = "n1", items: Any = (ITEM,)) -> dict[str, Any]:
         "items": list(items),
         "replayed": [],
         "notes": [],
+        "action": "merge",
+        "compared": None,
     }
 
 

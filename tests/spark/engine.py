@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import UTC
 from pathlib import Path
@@ -14,16 +15,16 @@ from pyspark.sql import SparkSession
 from glue_scripts.merging.context import Lake, Progress
 from glue_scripts.merging.merge import run_merge
 from glue_scripts.storage.change_files import check_change_files
-from include.dynamo_lake.coverage import FullExport, item_id
+from include.dynamo_lake.coverage import FullExport, PlanItem, item_id
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.dynamodb_json import json_text, parse_json
-from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile, SourceExport
+from include.dynamo_lake.manifests import Action, BatchManifest, ExportFile, InboxFile, SourceExport
 from include.dynamo_lake.reference import MergeCrashedError, Row, Tables
 from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.typing_rules import Rejection
 from include.dynamo_lake.versions import Version
 from include.dynamo_lake.windows import Window
-from tests.histories.engine import FileBatch
+from tests.histories.engine import FileBatch, Found
 from tests.histories.tables import ChangeFile
 from tests.spark.folder_store import FolderStore
 
@@ -37,16 +38,17 @@ class SparkEngine:
         self.lake = Lake(spark, pipeline, database, None)
         self.report: RunReport | None = None
 
-    def apply(self, batch: FileBatch, crash_before: str | None) -> None:
-        self.merge(write_batch(self.store, self.lake.pipeline, batch), crash_before)
+    def apply(self, batch: FileBatch, crash_before: str | None) -> Found:
+        report = self.merge(write_batch(self.store, self.lake.pipeline, batch), crash_before)
+        found: Found = {source: {} for source in report.reconciled.sources} if report.reconciled else {}
+        for path in sorted(self.store.folder.glob(f"runs/{batch.batch_id}/differences/*/*.jsonl")):
+            for line in path.read_text().splitlines():
+                one = json.loads(line)
+                found[one["source"]][one["key"]] = one["kind"]
+        return found
 
-    def rebuild(self, pipeline: Pipeline) -> None:
-        from datetime import datetime
-
+    def mend(self, pipeline: Pipeline) -> None:
         self.lake = Lake(self.lake.spark, pipeline, self.lake.database, None)
-        now = datetime(2026, 1, 1, tzinfo=UTC)
-        manifest = BatchManifest("rebuild", pipeline.name, "", "", now, None, (), (), (), (), "rebuild")
-        self.merge(manifest)
 
     def merge(self, manifest: BatchManifest, crash_before: str | None = None) -> RunReport:
         def crash(step: str) -> None:
@@ -101,20 +103,44 @@ def write_batch(store: FolderStore, pipeline: Pipeline, batch: FileBatch) -> Bat
     exports: list[SourceExport] = []
     inbox: list[InboxFile] = []
     for file in batch.files:
-        body = gzip.compress("".join(f"{line}\n" for line in file.lines).encode())
         if file.item is None:
+            body = _packed(file)
             store.write(file.name, body)
             inbox.append(InboxFile(file.source, file.name, len(body), ""))
-            continue
-        key = f"exports/{batch.batch_id}/{file.source}/{item_id(file.item)}/data/0.json.gz"
-        store.write(key, body)
-        md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-        files = (ExportFile(key, len(file.lines), len(body), md5, ""),)
-        exports.append(SourceExport(file.source, file.item, "", key, files if file.lines else ()))
-    items = tuple(dict.fromkeys(export.item for export in exports))
-    return BatchManifest(
-        batch.batch_id, pipeline.name, "", "", batch.now, batch.covered_through, items, (), tuple(exports), tuple(inbox)
+        else:
+            exports.append(_write_export(store, f"exports/{batch.batch_id}", file, file.item))
+    state = batch.state
+    compared = state and tuple(
+        _write_export(store, f"exports/{batch.batch_id}-state", f, f.item) for f in state.files if f.item
     )
+    action: Action = "merge" if state is None else "repair" if state.repair else "compare"
+    return BatchManifest(
+        batch_id=batch.batch_id,
+        pipeline=pipeline.name,
+        dag_id="",
+        run_id="",
+        now=batch.now,
+        covered_through=batch.covered_through,
+        items=tuple(dict.fromkeys(export.item for export in exports)),
+        replayed=(),
+        exports=tuple(exports),
+        inbox=tuple(inbox),
+        action="rebuild" if batch.rebuild else action,
+        compared=compared or (),
+    )
+
+
+def _write_export(store: FolderStore, prefix: str, file: ChangeFile, item: PlanItem) -> SourceExport:
+    body = _packed(file)
+    key = f"{prefix}/{file.source}/{item_id(item)}/data/0.json.gz"
+    store.write(key, body)
+    md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    files = (ExportFile(key, len(file.lines), len(body), md5, ""),)
+    return SourceExport(file.source, item, "", key, files if file.lines else ())
+
+
+def _packed(file: ChangeFile) -> bytes:
+    return gzip.compress("".join(f"{line}\n" for line in file.lines).encode())
 
 
 def _version(row: object) -> Version:

@@ -54,7 +54,7 @@ class SparkStory(Story):
             version = Version(row["version_at"].replace(tzinfo=UTC), row["version_kind"], row["version_sequence"])
             rows[row["key"]] = MirrorRow(image, version, row["day"], row["run"])
         marks = table.marks()
-        return Mirror(rows, marks.run, marks.floor)
+        return Mirror(rows, marks.run, marks.floor, marks.rebuild)
 
     def _target(self, table: LakeTable) -> Target:
         return Target(self.engine.tables().target, table.marks().derived_through)

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from include.dynamo_lake.declaration import read_declaration
 from tests.spark.story import SparkStory
 from tests.spark.test_histories import play
-from tests.unit.dynamo_lake import test_counterexamples as of_the_reference
+from tests.unit.dynamo_lake import test_counterexamples, test_reconciliation
 from tests.unit.dynamo_lake import test_plan_counterexamples as of_the_plan
 
 # One history of each kind of step is in every run, the others are long together.
@@ -22,12 +22,18 @@ QUICK = {
     "test_a_replay_after_the_purge_does_not_bring_back_what_was_deleted",
     "test_a_moved_deadline_reaches_rows_whose_own_item_did_not_change",
     "test_a_full_export_and_later_windows_in_one_batch_keep_every_live_item",
+    "test_a_full_export_that_finishes_a_crashed_rebuild_sweeps_what_is_gone",
 }
+MODULES = (test_counterexamples, test_reconciliation)
+
+
+def tests_of_the_reference() -> list[tuple[str, Callable[..., None]]]:
+    return [member for module in MODULES for member in inspect.getmembers(module, inspect.isfunction)]
 
 
 def histories() -> Iterator[object]:
     """Every test of the reference that takes a story, with its parameters."""
-    for name, test in inspect.getmembers(of_the_reference, inspect.isfunction):
+    for name, test in tests_of_the_reference():
         if not name.startswith("test_") or "story" not in inspect.signature(test).parameters:
             continue
         marks = [] if name in QUICK else [pytest.mark.deep]
@@ -60,4 +66,4 @@ def test_spark_ends_as_the_reference_does_with_planned_runs(
 
 
 def test_every_quick_history_is_one_of_the_references() -> None:
-    assert not QUICK - {name for name, _ in inspect.getmembers(of_the_reference, inspect.isfunction)}
+    assert not QUICK - {name for name, _ in tests_of_the_reference()}

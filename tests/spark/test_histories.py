@@ -33,7 +33,7 @@ SCHEDULES = settings(
 def play(spark: SparkSession, folder: Path, history: list[Operation]) -> Driver:
     note_test(PrintedTest(__name__, history, ("spark", "tmp_path")))
     mended, unmended = mended_declaration(), unmended_declaration()
-    first = unmended if Mend() in history else mended
+    first = unmended if any(isinstance(one, Mend) for one in history) else mended
     driver = Driver(first, mended, new_engine(spark, first, folder))
     driver.play(history)
     driver.settle()

@@ -28,19 +28,19 @@ def test_every_image_of_the_corpus_is_typed_or_rejected_alike(spark: SparkSessio
     differing = [
         (image[:300], expected, found)
         for index, image in enumerate(corpus)
-        if (expected := _expected(image)) != (found := _found(typed[index], COLUMNS))
+        if (expected := expected_typing(image)) != (found := found_typing(typed[index], COLUMNS))
     ]
     assert differing[:5] == []
 
 
-def _expected(image: str) -> Any:
+def expected_typing(image: str) -> Any:
     typed = type_item(PIPELINE, parse_json(image))
     if isinstance(typed, Rejection):
         return typed.path, typed.value, typed.rule
     return [{**typed.columns, **entry} for entry in typed.entries]
 
 
-def _found(rows: list[Any], columns: list[Column]) -> Any:
+def found_typing(rows: list[Any], columns: list[Column]) -> Any:
     rejections = [row["item:rejection"] for row in rows if row["item:rejection"]]
     if rejections:
         first = min(rejections, key=lambda rejection: rejection.rank)

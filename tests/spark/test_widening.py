@@ -64,7 +64,8 @@ def test_a_new_column_and_a_longer_decimal_widen_the_table_and_reach_an_item_whe
 
 
 def test_a_rebuild_fills_the_new_column_of_items_that_did_not_change(story: SparkStory) -> None:
-    story.engine.rebuild(widened())
+    story.mend(widened())
+    story.merge(rebuild=True)
     assert sorted(str(row["mood"]) for row in rows(story)) == ["None", "calm"]
 
 

@@ -11,6 +11,7 @@ _REQUIRED = object()
 
 NAME = r"[a-z][a-z0-9_]{0,59}"
 ATTRIBUTE = r"[^\[\].#`\"\s]+"
+CRON = r"\S+(?: \S+){4}"
 PATH = rf"{ATTRIBUTE}|{ATTRIBUTE}\[\]\.{ATTRIBUTE}"
 # What a path that reaches deeper meets; said where it stands instead of the field's own words.
 ONE_LEVEL = (
@@ -107,7 +108,10 @@ DECLARATION: dict[str, Field] = {
     "schedule": Field(
         {
             "mode": Field(str, "What starts runs.", default="hourly", choices=("hourly", "on_change", "both")),
-            "cron": Field(str, "When the scheduled run looks.", default="0 * * * *", pattern=r"\S+(?: \S+){4}"),
+            "cron": Field(str, "When the scheduled run looks.", default="0 * * * *", pattern=CRON),
+            "reconcile": Field(
+                str, "When the mirrors are compared with the tables; left out: on demand.", default=None, pattern=CRON
+            ),
         },
         "When runs start.",
         default={},

@@ -111,8 +111,11 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Schedule:
+    """``cron``: of the scheduled run. ``reconcile``: cron of the reconciliation (None: on demand only)."""
+
     mode: Literal["hourly", "on_change", "both"]
     cron: str
+    reconcile: str | None
 
 
 @dataclass(frozen=True)

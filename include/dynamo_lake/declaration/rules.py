@@ -195,6 +195,12 @@ def _lookup(table: Table) -> Iterator[Mistake]:
                 f"{match['target']} is itself looked up: a lookup of a lookup",
                 "Match on columns of the item or its entry, and join further in a view over the target",
             )
+        elif column["type"] == "int":
+            yield Mistake(
+                f"lookup.on[{index}].target",
+                f"{match['target']!r} is the position in the list, which is no value of the item",
+                "Match on a column from the item or its entry",
+            )
         elif not column["required"]:
             yield Mistake(f"lookup.on[{index}].target", f"{match['target']} may be null", "Match on required columns")
         if parse_attribute(match["lookup"]).list not in (None, lookup["list"]):

@@ -26,11 +26,14 @@ class MirrorRow:
 
 @dataclass(frozen=True)
 class Mirror:
-    """One mirror with its marks: ``run`` of its last commit, and the ``floor`` below which statements are refused."""
+    """One mirror with the marks of its last commit: its ``run``, the ``floor`` below which statements are refused, and
+    the ``rebuild`` that the commit was part of (0: of none).
+    """
 
     rows: Mapping[str, MirrorRow] = field(default_factory=dict)
     run: int = 0
     floor: datetime | None = None
+    rebuild: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,32 @@ class Lake:
         """
         return 1 + max(self.target.derived_through, *(mirror.run for mirror in self.mirrors.values()))
 
+    @property
+    def is_rebuild_pending(self) -> bool:
+        """Whether a rebuild began and did not reach the target: the next merge, whichever it is, must be one too."""
+        return any(mirror.rebuild > self.target.derived_through for mirror in self.mirrors.values())
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What every source held at one instant, whole: the statements of full exports beside the plan.
+
+    ``repair``: what the mirrors show otherwise is replaced by it.
+    """
+
+    at: datetime
+    statements: tuple[Statement, ...]
+    repair: bool = False
+
 
 @dataclass(frozen=True)
 class Batch:
     """What one run applies.
 
     ``statements``: of all sources, in any order, repeated or not. ``full_export_at``: the batch holds the full export
-    of every source at this instant, whole. ``covered_through`` and ``now`` bound the purge of tombstones.
+    of every source at this instant, whole. ``covered_through`` and ``now`` bound the purge of tombstones. ``rebuild``:
+    every mirror row is placed anew, quarantine and target are made from the mirrors alone. ``state``: what the mirrors
+    are compared with once the statements are applied.
     """
 
     batch_id: str
@@ -85,3 +107,5 @@ class Batch:
     now: datetime
     full_export_at: datetime | None = None
     covered_through: datetime | None = None
+    rebuild: bool = False
+    state: SourceState | None = None

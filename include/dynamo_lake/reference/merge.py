@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from include.dynamo_lake.declaration.model import Pipeline
 from include.dynamo_lake.dynamodb_json import parse_json
@@ -18,8 +18,9 @@ from include.dynamo_lake.reference.derivation import (
     type_main_image,
     typed_lookup_keys,
 )
-from include.dynamo_lake.reference.lake import Batch, Lake, Mirror, QuarantineRow, Row, Target
-from include.dynamo_lake.reference.mirrors import merge_mirror, recompute_days
+from include.dynamo_lake.reference.lake import Batch, Lake, Mirror, QuarantineRow, Row, SourceState, Target
+from include.dynamo_lake.reference.mirrors import merge_mirror
+from include.dynamo_lake.reference.reconciliation import Reconciliation, reconcile_mirror, repair_mirror
 from include.dynamo_lake.reports import QuarantineCounts, RowCounts, StatementCounts
 from include.dynamo_lake.typing_rules import Rejection, type_source_item
 
@@ -42,40 +43,68 @@ class MergeCounts:
     quarantine: QuarantineCounts
     nulled_fields: Mapping[str, int] = field(default_factory=dict)
     repeated_lookup_entries: int = 0
+    reconciled: Mapping[str, Reconciliation] = field(default_factory=dict)
 
 
-def merge_steps(pipeline: Pipeline) -> tuple[str, ...]:
+def merge_steps(pipeline: Pipeline, *, repairs: bool = False) -> tuple[str, ...]:
     """The commits of a merge in their order, as ``crash_before`` names them."""
-    return (*(f"mirror:{source.id}" for source in pipeline.sources), STEP_QUARANTINE, STEP_TARGET)
+    mirrors = [f"mirror:{source.id}" for source in pipeline.sources]
+    repaired = [f"repair:{source.id}" for source in pipeline.sources] if repairs else []
+    return (*mirrors, *repaired, STEP_QUARANTINE, STEP_TARGET)
 
 
 def apply_batch(lake: Lake, batch: Batch, *, crash_before: str | None = None) -> MergeCounts:
     """Apply a batch to the lake. With ``crash_before`` raise ``MergeCrashedError`` before that step; earlier commits
-    stay.
+    stay. A rebuild that an earlier crash stopped is done over, whatever the batch asks for.
     """
-    run = lake.next_run
+    run, derived_through = lake.next_run, lake.target.derived_through
+    rebuilds = batch.rebuild or lake.is_rebuild_pending
     statements: dict[str, StatementCounts] = {}
     for source in lake.pipeline.sources:
         _crash(crash_before, f"mirror:{source.id}")
-        derived_through = lake.target.derived_through
         merged = merge_mirror(
-            lake.pipeline, source, lake.mirrors[source.id], batch, run=run, derived_through=derived_through
+            lake.pipeline,
+            source,
+            lake.mirrors[source.id],
+            batch,
+            run=run,
+            derived_through=derived_through,
+            rebuilds=rebuilds,
         )
         lake.mirrors[source.id] = merged.mirror
         statements[source.id] = merged.counts
-    dirty = {source: dirty_keys(mirror, lake.target.derived_through) for source, mirror in lake.mirrors.items()}
-    return _derive(lake, dirty, run, batch.batch_id, statements, crash_before)
+    reconciled = _reconcile(lake, batch.state, run, rebuilds, crash_before)
+    dirty = _everything(lake) if rebuilds else _dirty(lake)
+    counts = _derive(lake, dirty, run, batch.batch_id, statements, crash_before)
+    return replace(counts, reconciled=reconciled)
 
 
-def rebuild(lake: Lake, pipeline: Pipeline, batch_id: str) -> MergeCounts:
-    """Place every mirror row anew and make quarantine and target from the mirrors alone, under a mended declaration."""
-    run = lake.next_run
-    lake.pipeline = pipeline
-    for source in pipeline.sources:
-        lake.mirrors[source.id] = recompute_days(pipeline, source, lake.mirrors[source.id], run=run)
+def _reconcile(
+    lake: Lake, state: SourceState | None, run: int, rebuilds: bool, crash_before: str | None
+) -> dict[str, Reconciliation]:
+    if state is None:
+        return {}
+    reconciled: dict[str, Reconciliation] = {}
+    for source in lake.pipeline.sources:
+        mirror = lake.mirrors[source.id]
+        reconciled[source.id] = reconcile_mirror(source, mirror, state)
+        if state.repair:
+            _crash(crash_before, f"repair:{source.id}")
+            found = reconciled[source.id]
+            lake.mirrors[source.id] = repair_mirror(
+                lake.pipeline, source, mirror, state, found, run=run, rebuilds=rebuilds
+            )
+    return reconciled
+
+
+def _everything(lake: Lake) -> dict[str, set[str]]:
     everything = {source: set(mirror.rows) for source, mirror in lake.mirrors.items()}
-    everything[pipeline.target.source] |= set(lake.target.rows)
-    return _derive(lake, everything, run, batch_id, {}, None)
+    everything[lake.pipeline.target.source] |= set(lake.target.rows)
+    return everything
+
+
+def _dirty(lake: Lake) -> dict[str, set[str]]:
+    return {source: dirty_keys(mirror, lake.target.derived_through) for source, mirror in lake.mirrors.items()}
 
 
 def dirty_keys(mirror: Mirror, derived_through: int) -> set[str]:
@@ -108,7 +137,7 @@ def _derive(
     replaced = {key: _item_rows(lake, key, lookup, nulled) for key in affected}
     rows = {key: rows for key, rows in {**lake.target.rows, **replaced}.items() if rows}
     counts = _count_rows(lake.target.rows, replaced)
-    if any(dirty.values()):
+    if any(dirty.values()) or lake.is_rebuild_pending:
         lake.target = Target(rows, run)
     main = lake.mirrors[lake.pipeline.target.source]
     without_rows = [key for key in affected if not replaced[key] and _is_typed(lake, main, key)]

@@ -29,9 +29,12 @@ class MirrorMerge:
 
 
 def merge_mirror(
-    pipeline: Pipeline, source: Source, mirror: Mirror, batch: Batch, *, run: int, derived_through: int
+    pipeline: Pipeline, source: Source, mirror: Mirror, batch: Batch, *, run: int, derived_through: int, rebuilds: bool
 ) -> MirrorMerge:
-    """Apply a batch to one mirror as merge number ``run``; tombstones that no run has derived yet are not purged."""
+    """Apply a batch to one mirror as merge number ``run``; tombstones that no run has derived yet are not purged.
+
+    A merge that ``rebuilds`` places every present row anew, and marks the mirror even where no row moves.
+    """
     statements = [statement for statement in batch.statements if statement.source == source.id]
     swept_at = batch.full_export_at
     if swept_at is not None and mirror.floor is not None and swept_at < mirror.floor:
@@ -47,19 +50,19 @@ def merge_mirror(
     if swept_at is not None:
         rows.update(_swept(rows, swept_at, run))
     floor = _purge(rows, floor, batch, derived_through)
-    is_changed = floor != mirror.floor or rows != mirror.rows
-    return MirrorMerge(
-        Mirror(rows, run, floor) if is_changed else mirror, _count(pipeline, source, statements, applied)
-    )
+    if rebuilds:
+        rows = _placed_anew(pipeline, source, rows)
+    is_changed = rebuilds or floor != mirror.floor or rows != mirror.rows
+    merged = Mirror(rows, run, floor, run if rebuilds else 0) if is_changed else mirror
+    return MirrorMerge(merged, _count(pipeline, source, statements, applied))
 
 
-def recompute_days(pipeline: Pipeline, source: Source, mirror: Mirror, *, run: int) -> Mirror:
-    """Place every present row anew, after the declaration was mended; the rows' own ``run`` stays."""
-    rows = {
+def _placed_anew(pipeline: Pipeline, source: Source, rows: Rows) -> Rows:
+    """Every present row where the declaration as it is now places it; the rows' own ``run`` stays."""
+    return {
         key: row if row.image is None else replace(row, day=placement_day(pipeline, source, parse_json(row.image)))
-        for key, row in mirror.rows.items()
+        for key, row in rows.items()
     }
-    return mirror if rows == mirror.rows else Mirror(rows, run, mirror.floor)
 
 
 def _newest_by_key(statements: Iterable[Statement]) -> dict[str, Statement]:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from include.dynamo_lake.declaration.model import Attribute, Column, Pipeline, Source
+from include.dynamo_lake.dynamodb_json import single_member
 from include.dynamo_lake.typing_rules.values import (
     RULE_LIST,
     Rejection,
@@ -20,7 +21,6 @@ from include.dynamo_lake.typing_rules.values import (
     is_null,
     parse_value,
     shown,
-    single_tag,
     type_value,
 )
 
@@ -154,13 +154,13 @@ def _type_columns(columns: list[Column], image: Image, prefix: str, nulled: dict
 def _entries(list_name: str, raw: Any) -> Iterator[tuple[str, Image | Rejection]]:
     if is_null(raw):
         return
-    tag, content = single_tag(raw)
+    tag, content = single_member(raw)
     if tag != "L" or not isinstance(content, list):
         yield list_name, Rejection(list_name, shown(raw), RULE_LIST)
         return
     for index, entry in enumerate(content):
         path = f"{list_name}[{index}]"
-        entry_tag, members = single_tag(entry)
+        entry_tag, members = single_member(entry)
         is_map = entry_tag == "M" and isinstance(members, Mapping)
         yield path, members if is_map else Rejection(path, shown(entry), RULE_LIST)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from include.dynamo_lake.declaration.model import Column
-from include.dynamo_lake.dynamodb_json import json_text
+from include.dynamo_lake.dynamodb_json import json_text, single_member
 from include.dynamo_lake.typing_rules.numbers import parse_decimal
 from include.dynamo_lake.typing_rules.timestamps import parse_epoch, parse_timestamp
 
@@ -57,7 +56,7 @@ def parse_value(column: Column, raw: Any) -> Value | Rejected:
     """
     if is_null(raw):
         return None
-    tag, content = single_tag(raw)
+    tag, content = single_member(raw)
     if tag not in column.accept or type(content) is not str:
         return _REJECTED
     if column.type == "timestamp" and content == "" and tag == "S":
@@ -83,14 +82,7 @@ def type_value(column: Column, raw: Any, path: str, nulled: dict[str, int]) -> V
 
 def is_null(raw: Any) -> bool:
     """Whether a raw value says that there is none: absent, JSON ``null`` or ``{"NULL": true}``."""
-    return raw is None or raw == {"NULL": True}
-
-
-def single_tag(raw: Any) -> tuple[str, Any]:
-    """The tag and content of a raw value; ``("", None)`` where it is no object with exactly one member."""
-    if isinstance(raw, Mapping) and len(raw) == 1:
-        return next(iter(raw.items()))
-    return "", None
+    return raw is None or single_member(raw) == ("NULL", True)
 
 
 def shown(raw: Any) -> str | None:

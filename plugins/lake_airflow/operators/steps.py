@@ -6,8 +6,9 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from lake_airflow.links import ReportLink, SnapshotLink
+from lake_airflow.links import DifferencesLink, ReportLink, SnapshotLink
 from lake_airflow.steps.announce import announce
+from lake_airflow.steps.differences import tell_differences
 from lake_airflow.steps.publish import publish_snapshot
 
 
@@ -22,6 +23,19 @@ class PublishOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         return publish_snapshot(self.pipeline, context)
+
+
+class DifferencesOperator(BaseOperator):
+    """Tell what the comparison of the mirrors with their tables found; the run's note is made of it."""
+
+    operator_extra_links = (DifferencesLink(),)
+
+    def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+
+    def execute(self, context: Any) -> dict[str, dict[str, int]]:
+        return tell_differences(self.pipeline, context)
 
 
 class AnnounceOperator(BaseOperator):

@@ -47,7 +47,10 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
         raise AirflowSkipException("Nothing was due and nothing changed")
     manifest = read_manifest(lake, batch_id)
     usage = Usage(
-        export_bytes=tuple(read_billed_bytes(lake.clients.s3, lake.bucket, export) for export in manifest.exports),
+        export_bytes=tuple(
+            read_billed_bytes(lake.clients.s3, lake.bucket, export)
+            for export in (*manifest.exports, *manifest.compared)
+        ),
         dpu_seconds=_dpu_seconds(lake, job_run_id) if job_run_id else 0.0,
         crawls=sum(1 for task_id in crawls if read_result(context, task_id)),
         scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from include.dynamo_lake.coverage import FullExport, PlanItem, item_from_json
-from include.dynamo_lake.manifests import Action, BatchManifest, InboxFile, SourceExport, export_prefix, with_batch_id
+from include.dynamo_lake.manifests import BatchManifest, InboxFile, SourceExport, export_prefix, with_batch_id
 from include.dynamo_lake.names import manifest_key
 from include.dynamo_lake.retention import Maintenance
 from include.dynamo_lake.windows import Window, format_instant, parse_instant
@@ -23,7 +23,7 @@ from lake_airflow.xcoms import BATCH_KEY, FINISH, GLUE_JOB, read_plan
 log = logging.getLogger(__name__)
 
 
-def build_batch(pipeline: str, action: Action = "merge", max_inbox_bytes: int | None = None, **context: Any) -> str:
+def build_batch(pipeline: str, max_inbox_bytes: int | None = None, **context: Any) -> str:
     """Write the batch manifest and return the task to go on with: the merge, or finish where there is nothing to do.
 
     The batch goes to XCom ``batch``: its id, its manifest, the instant that it is not older than, how many change files
@@ -37,7 +37,7 @@ def build_batch(pipeline: str, action: Action = "merge", max_inbox_bytes: int | 
     inbox = read_inbox(lake, max_inbox_bytes)
     for foreign, why in inbox.foreign:
         set_aside(lake, foreign, why)
-    manifest = build_manifest(lake, plan, action, inbox.files, dag_id=context["dag"].dag_id, run_id=context["run_id"])
+    manifest = build_manifest(lake, plan, inbox.files, dag_id=context["dag"].dag_id, run_id=context["run_id"])
     key = manifest_key(manifest.batch_id)
     lake.clients.s3.put_object(
         Bucket=lake.bucket, Key=key, Body=manifest.to_json().encode(), ContentType="application/json"
@@ -100,18 +100,13 @@ def _reason_left_over(lake: Lake, now: datetime) -> str | None:
 
 
 def build_manifest(
-    lake: Lake,
-    plan: Mapping[str, Any],
-    action: Action,
-    inbox: tuple[InboxFile, ...],
-    *,
-    dag_id: str,
-    run_id: str,
+    lake: Lake, plan: Mapping[str, Any], inbox: tuple[InboxFile, ...], *, dag_id: str, run_id: str
 ) -> BatchManifest:
     """Read the exports of the planned items, and name the batch: the same for a retry, another for a cleared run."""
     items = tuple(item_from_json(item) for item in plan["items"])
     replayed = tuple(_windows(plan["replayed"]))
     exports = [_read_export(lake, source.id, item) for source in lake.sources for item in (*items, *replayed)]
+    state = [item_from_json(plan["compared"])] if plan["compared"] else []
     covered = plan["covered_through"]
     manifest = BatchManifest(
         batch_id="",
@@ -124,7 +119,8 @@ def build_manifest(
         replayed=replayed,
         exports=tuple(exports),
         inbox=inbox,
-        action=action,
+        action=plan["action"],
+        compared=tuple(_read_export(lake, source.id, item) for item in state for source in lake.sources),
     )
     return with_batch_id(manifest, plan["nonce"])
 

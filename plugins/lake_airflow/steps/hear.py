@@ -50,6 +50,8 @@ def hear(pipeline: str, **context: Any) -> bool:
             "items": [],
             "replayed": [],
             "notes": notes,
+            "action": "merge",
+            "compared": None,
         },
     )
     return True

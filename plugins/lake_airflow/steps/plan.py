@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,10 +17,12 @@ from include.dynamo_lake.coverage import (
     item_to_json,
     plan_bootstrap,
     plan_range,
+    plan_reconciliation,
     plan_through,
     require_no_gap,
 )
 from include.dynamo_lake.errors import PlanError
+from include.dynamo_lake.manifests import Action
 from include.dynamo_lake.windows import Window, floor_second, format_instant, parse_instant
 from lake_airflow.exports import has_export
 from lake_airflow.lake_state import commit_coverage
@@ -31,15 +33,16 @@ from lake_airflow.xcoms import PLAN_KEY
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["hourly", "bootstrap"]
+Kind = Literal["hourly", "bootstrap", "reconcile"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks for: up to an instant, a range, or (neither) all that the sources can give."""
+    """What a run asks for: up to an instant, a range, or (neither) all that the sources can give; and what it does with it."""
 
     until: datetime | None = None
     range: tuple[datetime, datetime] | None = None
+    action: Action = "merge"
 
 
 def plan(pipeline: str, kind: Kind, **context: Any) -> list[dict[str, Any]]:
@@ -50,14 +53,21 @@ def plan(pipeline: str, kind: Kind, **context: Any) -> list[dict[str, Any]]:
     """
     lake = read_lake(pipeline)
     require_one_version(lake, Path(context["dag"].fileloc).parent)
-    request = build_request(context["dag_run"], context["params"])
+    request = (
+        build_reconcile_request(context["params"])
+        if kind == "reconcile"
+        else build_request(context["dag_run"], context["params"])
+    )
     decision, now = decide(lake, kind, request)
     for note in decision.notes:
         log.warning(note)
-    context["ti"].xcom_push(key=PLAN_KEY, value=_plan_to_json(decision, now))
+    context["ti"].xcom_push(key=PLAN_KEY, value=_plan_to_json(decision, now, request.action))
     items = (*decision.items, *decision.replayed)
     log.info("Works on: %s", ", ".join(str(item) for item in items) or "nothing")
-    return [_export_arguments(lake, source.id, item) for item in items for source in lake.sources]
+    if decision.compared is not None:
+        log.info("Compares the mirrors with the %s", decision.compared)
+    exported = dict.fromkeys((*items, *((decision.compared,) if decision.compared else ())))
+    return [_export_arguments(lake, source.id, item) for item in exported for source in lake.sources]
 
 
 def build_request(dag_run: Any, params: Mapping[str, Any]) -> Request:
@@ -80,6 +90,18 @@ def build_request(dag_run: Any, params: Mapping[str, Any]) -> Request:
     if kind == "scheduled" and dag_run.data_interval_end is not None:
         return Request(until=floor_second(dag_run.data_interval_end))
     return Request()
+
+
+def build_reconcile_request(params: Mapping[str, Any]) -> Request:
+    """Read what a reconciliation is asked for: its present is its own, whatever started it."""
+    repair, rebuild = bool(params.get("repair")), bool(params.get("rebuild"))
+    actions: dict[tuple[bool, bool], Action] = {
+        (False, False): "compare",
+        (True, False): "repair",
+        (False, True): "rebuild",
+        (True, True): "repair_and_rebuild",
+    }
+    return Request(action=actions[repair, rebuild])
 
 
 def decide(lake: Lake, kind: Kind, request: Request) -> tuple[Decision, datetime]:
@@ -107,8 +129,9 @@ def _apply_rules(
         start, end = request.range
         decision = plan_range(coverage, start, end, now=now, bootstrap_dag=lake.bootstrap_dag)
     else:
-        until = request.until or min(state.latest for state in states)
-        decision = plan_through(coverage, min(until, now), bootstrap_dag=lake.bootstrap_dag)
+        until = min(request.until or min(state.latest for state in states), now)
+        extend = plan_through if request.action in {"merge", "rebuild"} else plan_reconciliation
+        decision = extend(coverage, until, bootstrap_dag=lake.bootstrap_dag)
     earliest = {state.source: state.earliest for state in states}
     require_no_gap(
         coverage, earliest, lambda source, item: _has_export(lake, source, item), bootstrap_dag=lake.bootstrap_dag
@@ -121,7 +144,7 @@ def _without_lost_replays(lake: Lake, decision: Decision, states: tuple[SourceSt
     lost = tuple(window for window in decision.replayed if _is_lost(lake, window, states))
     notes = tuple(f"{window} is not replayed: its export is gone and outside point-in-time recovery" for window in lost)
     replayed = tuple(window for window in decision.replayed if window not in lost)
-    return Decision(decision.coverage, decision.items, replayed, (*decision.notes, *notes))
+    return replace(decision, replayed=replayed, notes=(*decision.notes, *notes))
 
 
 def _is_lost(lake: Lake, window: Window, states: tuple[SourceState, ...]) -> bool:
@@ -136,7 +159,7 @@ def _export_arguments(lake: Lake, source: str, item: PlanItem) -> dict[str, Any]
     return {"source": source, "table_arn": lake.table_arn(source), "item": item_to_json(item)}
 
 
-def _plan_to_json(decision: Decision, now: datetime) -> dict[str, Any]:
+def _plan_to_json(decision: Decision, now: datetime, action: Action) -> dict[str, Any]:
     covered = decision.coverage.covered_through
     return {
         "now": format_instant(now),
@@ -145,6 +168,8 @@ def _plan_to_json(decision: Decision, now: datetime) -> dict[str, Any]:
         "items": [item_to_json(item) for item in decision.items],
         "replayed": [item_to_json(window) for window in decision.replayed],
         "notes": list(decision.notes),
+        "action": action,
+        "compared": item_to_json(decision.compared) if decision.compared else None,
     }
 
 

@@ -11,7 +11,7 @@ from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.names import mirror_table, report_key
-from include.dynamo_lake.reference import Batch, Lake, MergeCounts, MergeCrashedError, Row, apply_batch
+from include.dynamo_lake.reference import Batch, Lake, MergeCounts, MergeCrashedError, Row, SourceState, apply_batch
 from include.dynamo_lake.reports import RunReport, TableState
 from include.dynamo_lake.windows import format_instant
 from tests.histories.engine import statements_of
@@ -49,6 +49,8 @@ class MergeJob:
             self._commit(batch_id)
             return "FAILED"
         self._commit(batch_id)
+        # Every deletion is told, and every window is merged: a mirror never shows anything but the truth.
+        assert not any(found.differences for found in counts.reconciled.values())
         self.merged.append(batch_id)
         self.s3.objects[report_key(batch_id)] = self._report(manifest, counts, before).to_json().encode()
         return "SUCCEEDED"
@@ -58,8 +60,20 @@ class MergeJob:
         listed = [file.key for file in manifest.inbox if file.key in self.s3.objects]
         files = tuple(self.files[key] for key in (*exported, *listed))
         full = next((item.at for item in manifest.items if isinstance(item, FullExport)), None)
-        statements = tuple(statements_of(self.pipeline, files))
-        return Batch(manifest.batch_id, statements, manifest.now, full, manifest.covered_through)
+        return Batch(
+            manifest.batch_id,
+            tuple(statements_of(self.pipeline, files)),
+            manifest.now,
+            full,
+            manifest.covered_through,
+            manifest.rebuilds,
+            self._state(manifest) if manifest.compared else None,
+        )
+
+    def _state(self, manifest: BatchManifest) -> SourceState:
+        files = tuple(self.files[file.key] for export in manifest.compared for file in export.files)
+        at = manifest.compared[0].item.end
+        return SourceState(at, tuple(statements_of(self.pipeline, files)), manifest.repairs)
 
     def _tables(self) -> dict[str, Any]:
         mirrors = {mirror_table(source): mirror for source, mirror in self.lake.mirrors.items()}
@@ -73,6 +87,7 @@ class MergeJob:
             self.known[name] = table
             is_target = name == self.pipeline.target.table
             marks = {"lake.run": str(table.derived_through if is_target else table.run), "lake.batch_id": batch_id}
+            marks |= {"lake.rebuild": str(table.rebuild)} if not is_target and table.rebuild else {}
             marks |= {"lake.derived_through": str(table.derived_through), "lake.days": DAYS} if is_target else {}
             number = len(self.snapshots.setdefault(name, [])) + 1
             parent = {"parent-snapshot-id": number - 1} if number > 1 else {}
@@ -97,7 +112,7 @@ class MergeJob:
     def _head(self, name: str) -> int:
         return len(self.snapshots.get(name, []))
 
-    def _state(self, name: str, before: int) -> TableState:
+    def _table_state(self, name: str, before: int) -> TableState:
         head = self._head(name)
         return TableState(head, f"s3://{self.bucket}/warehouse/{name}/metadata/{head}.json", head != before)
 
@@ -117,7 +132,7 @@ class MergeJob:
             quarantine=counts.quarantine,
             nulled_fields=counts.nulled_fields,
             repeated_lookup_entries=counts.repeated_lookup_entries,
-            tables={name: self._state(name, before[name]) for name in self._tables()},
+            tables={name: self._table_state(name, before[name]) for name in self._tables()},
             derived_through=self.lake.target.derived_through,
             days=(DAYS,),
             rows_total=sum(map(len, self.lake.target.rows.values())),

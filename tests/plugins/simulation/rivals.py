@@ -46,7 +46,9 @@ class Pass:
 
 @dataclass(frozen=True)
 class Begin:
-    """Another run begins; ``back``: a manual range that begins so many minutes in the past (0: what is due)."""
+    """Another run begins; ``back``: a manual range that begins so many minutes in the past (0: what is due). A reconciliation
+    compares at 0, repairs at 20, rebuilds at 300.
+    """
 
     kind: Kind
     back: int = 0
@@ -103,7 +105,7 @@ STEPS = st.builds(
 WRITES = st.builds(Write, st.integers(0, 2), st.integers(0, 3), st.booleans()) | st.builds(Move, st.integers(1, 28))
 BEGINS = st.builds(
     Begin,
-    st.sampled_from(("hourly", "hourly", "hourly", "bootstrap", "on_change", "on_change")),
+    st.sampled_from(("hourly", "hourly", "hourly", "bootstrap", "on_change", "on_change", "reconcile")),
     st.sampled_from((0, 0, 20, 300)),
 )
 COMMITS = ("mirror:user_campaign", "mirror:campaign_info", "quarantine", "target")
@@ -167,7 +169,9 @@ class Rivals:
         now = self.lake.world.now
         is_range = kind == "hourly" and back > 0
         start = format_instant(now - timedelta(minutes=back))
-        params = {"start": start, "end": format_instant(now)} if is_range else {}
+        params: dict[str, object] = {"start": start, "end": format_instant(now)} if is_range else {}
+        if kind == "reconcile":
+            params = {"repair": back == 20, "rebuild": back == 300}
         self.runs = [*self.runs[-MOST_RUNS + 1 :], SimulatedRun(self.lake.world, kind, params)]
 
     def step(self, step: Step) -> None:

@@ -24,7 +24,7 @@ from lake_airflow.steps.verify import check_counts
 
 from tests.plugins.simulation.world import World
 
-Kind = Literal["hourly", "bootstrap", "on_change"]
+Kind = Literal["hourly", "bootstrap", "on_change", "reconcile"]
 MERGING = ("merge.glue_job", "counts", "snapshot")
 
 

@@ -56,7 +56,8 @@ def test_an_item_stored_without_a_day_has_one_row_after_the_declaration_is_mende
     story.put(1, {"createdAt": {"N": "1767225600"}})
     story.merge(window(0, 2))
     assert (len(story.lake.quarantine), dict(story.lake.target.rows)) == (1, {})
-    story.engine.rebuild(CAMPAIGN)
+    story.mend(CAMPAIGN)
+    story.merge(rebuild=True)
     story.merge(window(0, 2))
     assert (story.live(), dict(story.lake.quarantine)) == (ON_DAY_1, {})
 

@@ -93,6 +93,7 @@ def test_a_cron_expression_that_the_scheduler_would_not_read_is_refused(cron: st
 CHANGES: list[tuple[str, str, str]] = [
     ('title = "Campaign', 'title = Campaign', "file"),
     ('cron = "0 * * * *"', 'cron = "hourly"', "schedule.cron"),
+    ('reconcile = "30 4 * * 0"', 'reconcile = "weekly"', "schedule.reconcile"),
     ('[sources.campaign_info]', '[sources.CampaignInfo]', "sources.CampaignInfo"),
     ('}, { name = "campaignID", type = "S" }]', '}, { name = "userID", type = "S" }]', "sources.user_campaign.key"),
     ('table = "campaignInfo"', 'table = "user_Campaign"', "sources"),
@@ -140,6 +141,12 @@ def test_a_source_that_nothing_uses_is_named() -> None:
 
 def test_a_main_sources_day_is_the_partitions_attribute() -> None:
     assert "sources.user_campaign.day" in mistakes_of(SHIPPED.replace('day = "createdAt"', 'day = "updatedAt"', 1))
+
+
+def test_a_lookup_by_the_position_is_refused() -> None:
+    required = SHIPPED.replace('from = "progressDetails[#]"', 'from = "progressDetails[#]", required = true')
+    text = required.replace('{ target = "task_id", lookup', '{ target = "position", lookup')
+    assert "is the position in the list" in mistakes_of(text)["lookup.on[1].target"]
 
 
 @pytest.mark.parametrize("name", ["Campaign", "1st", "a-b", "a" * 31, ""])

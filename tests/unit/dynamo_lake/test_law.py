@@ -16,7 +16,7 @@ UNMENDED = unmended_declaration()
 
 def play(history: list[Operation]) -> Driver:
     note_test(PrintedTest(__name__, history))
-    first = UNMENDED if Mend() in history else MENDED
+    first = UNMENDED if any(isinstance(one, Mend) for one in history) else MENDED
     driver = Driver(first, MENDED, ReferenceEngine(first))
     driver.play(history)
     driver.settle()

@@ -1,0 +1,34 @@
+"""One reconcile DAG per declaration: compares the mirrors with the tables, and on request repairs or rebuilds what readers see."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, CronTriggerTimetable
+from lake_airflow.docs import reconcile_doc
+from lake_airflow.flow import FlowBuilder, reconcile_params
+from lake_airflow.pipelines import read_lake
+from lake_airflow.policy import RUN_CEILING, START_DATE, Tag, build_default_args, dag_tags
+from lake_airflow.settings import read_common_settings
+
+from include.dynamo_lake.declaration import pipeline_names
+
+common = read_common_settings()
+
+for name in pipeline_names():
+    lake = read_lake(name)
+    cron = lake.pipeline.schedule.reconcile
+    with DAG(
+        dag_id=lake.names.dag_id("reconcile"),
+        description=f"Whole comparison of the lake behind {lake.readers} with its tables",
+        doc_md=reconcile_doc(lake.pipeline),
+        # It looks at its own present, not at an interval; a paused one makes up for nothing.
+        schedule=CronTriggerTimetable(cron, timezone="UTC") if cron else None,
+        start_date=START_DATE,
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=RUN_CEILING,
+        default_args=build_default_args(lake.pipeline, common),
+        params=reconcile_params(),
+        tags=dag_tags(lake.pipeline, Tag.RECONCILE),
+    ) as dag:
+        FlowBuilder(lake, common).build("reconcile")
+    globals()[dag.dag_id] = dag
