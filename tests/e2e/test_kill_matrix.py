@@ -15,6 +15,7 @@ import pytest
 from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.names import COVERAGE_KEY
 from include.laptop.local_pipeline import LocalPipeline
+from tests.e2e.killing import Kill, run_and_kill
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
@@ -28,6 +29,19 @@ COMMITS = (
     (LOOKUP_MIRROR, "after"),
     ("/warehouse/quarantine/", "after"),
     (TARGET, "after"),
+)
+KILLS = (
+    Kill("s3.PutObject", "after", "state/coverage.json"),
+    Kill("dynamodb.ExportTableToPointInTime", "after"),
+    Kill("dynamodb.DescribeExport", "before"),
+    Kill("s3.PutObject", "after", "batches/"),
+    Kill("glue.StartJobRun", "after"),
+    Kill("glue.GetJobRun", "before"),
+    Kill("athena.StartQueryExecution", "after"),
+    Kill("s3.PutObject", "after", "state/published.json"),
+    Kill("glue.UpdateTable", "after"),
+    Kill("s3.CopyObject", "after", "applied/"),
+    Kill("s3.PutObject", "after", '"plan": []'),
 )
 
 
@@ -135,4 +149,38 @@ def test_a_merge_job_that_is_killed_at_any_commit_is_finished_by_the_next_one(la
         assert strikes_left(lake) < left
         assert lake.shown_rows() == before, "readers keep what was verified"
     assert lake.run("hourly")
+    require_sound(lake)
+
+
+def test_a_run_that_is_killed_at_any_step_is_taken_up_by_the_next_one(lake: LocalPipeline) -> None:
+    shown = lake.shown_rows()
+    for hour, kill in enumerate(KILLS, start=2):
+        change(lake, hour)
+        assert run_and_kill(lake, "hourly", kill), f"no call: {kill}"
+        assert lake.shown_rows() in (shown, lake.expected_rows()), kill
+        shown = lake.shown_rows()
+    assert lake.run("hourly")
+    require_sound(lake)
+
+
+# One more than botocore tries a call by itself, where it does at all.
+STORM = (
+    ("DynamoDB_20120810.ExportTableToPointInTime", "ThrottlingException", 400, "", 5),
+    ("DynamoDB_20120810.DescribeExport", "ExpiredTokenException", 400, "", 1),
+    ("AWSGlue.GetJobRuns", "InternalServiceException", 500, "", 5),
+    ("AWSGlue.StartJobRun", "ConcurrentRunsExceededException", 400, "", 1),
+    ("AWSGlue.StartCrawler", "CrawlerRunningException", 400, "", 1),
+    ("AWSGlue.UpdateTable", "ConcurrentModificationException", 400, TARGET, 1),
+    ("AmazonAthena.StartQueryExecution", "TooManyRequestsException", 400, "", 5),
+    ("s3.PUT", "SlowDown", 503, "/batches/", 5),
+    ("s3.PUT", "InternalError", 500, "/state/published.json", 5),
+)
+
+
+def test_a_run_in_which_every_service_fails_now_and_then_ends_green(lake: LocalPipeline) -> None:
+    change(lake, len(KILLS) + 2)
+    for target, code, status, match, times in STORM:
+        arm(lake, target=target, code=code, status=status, match=match, times=times)
+    assert lake.run("hourly")
+    assert strikes_left(lake) == 0
     require_sound(lake)
