@@ -48,7 +48,10 @@ DEEP = (
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
         Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep")),
     ),
-    (Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),),
+    (
+        Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
+        Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
+    ),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),
