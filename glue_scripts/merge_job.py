@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +22,7 @@ from glue_scripts.storage.change_files import check_change_files
 from glue_scripts.storage.crawler import wait_until_ready
 from glue_scripts.storage.objects import Bucket, MissingObjectError
 from include.dynamo_lake.declaration import read_declaration
-from include.dynamo_lake.errors import ChangeFileError
+from include.dynamo_lake.errors import ChangeFileError, LakeError
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.names import CATALOG, WAREHOUSE_PREFIX, PipelineNames, report_key
 
@@ -70,6 +71,12 @@ def main(argv: Sequence[str]) -> None:
     print(f"run {report.run}: {report.rows}, {report.rows_total} rows; report in {bucket.uri(key)}", flush=True)
 
 
+def describe_error(error: Exception) -> str:
+    """The last line of the job's error log, which Glue takes for the run's error: of Java's long texts the beginning."""
+    text = str(error) if isinstance(error, LakeError) else " ".join(str(error).splitlines()[:2])
+    return f"{type(error).__name__}: {text}"
+
+
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("--batch", "--batch_id", "--pipeline", "--bucket"):
@@ -109,5 +116,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except Exception as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        print(traceback.format_exc(), describe_error(error), sep="\n", file=sys.stderr, flush=True)
         sys.exit(1)

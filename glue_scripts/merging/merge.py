@@ -82,7 +82,7 @@ def run_merge(
                 target = merge_target(merge, typed, mirrors, wait_for_crawler)
     maintain_if_due(merge, store, wait_for_crawler)
     with progress.phase("report"):
-        return _report(merge, mirrors, reconciled, typed, quarantine, target, sizes, before, elapsed, job_run_id)
+        return _report(merge, mirrors, reconciled, typed, quarantine, target, before, elapsed, job_run_id)
 
 
 def _create_tables(lake: Lake) -> None:
@@ -126,7 +126,6 @@ def _report(
     typed: Mapping[str, TypedSource],
     quarantine: QuarantineOutcome,
     target: TargetOutcome,
-    sizes: Mapping[str, FileSize],
     before: Mapping[str, int],
     elapsed: _Elapsed,
     job_run_id: str,
@@ -147,7 +146,7 @@ def _report(
             if isinstance(window, Window)
         ),
         full_export_at=next((format_instant(i.at) for i in manifest.items if isinstance(i, FullExport)), None),
-        statements={s: _statements(manifest, s, one, typed.get(s), sizes) for s, one in mirrors.items()},
+        statements={s: _statements(one, typed.get(s)) for s, one in mirrors.items()},
         rows=target.rows,
         items={
             "affected": main_counts.get("dirty", 0) + target.looked_up_items,
@@ -168,15 +167,7 @@ def _report(
     )
 
 
-def _statements(
-    manifest: BatchManifest,
-    source_id: str,
-    mirror: MirrorOutcome,
-    typed: TypedSource | None,
-    sizes: Mapping[str, FileSize],
-) -> StatementCounts:
-    exported = [file.key for export in manifest.exports if export.source == source_id for file in export.files]
-    own = [sizes[key] for key in [*exported, *(f.key for f in manifest.inbox if f.source == source_id)] if key in sizes]
+def _statements(mirror: MirrorOutcome, typed: TypedSource | None) -> StatementCounts:
     # Rows that a repair wrote are of this run too, but are none of the batch's statements.
     quarantined = min(typed.counts.get("rejected_now", 0), mirror.newest) if typed else 0
     return StatementCounts(
@@ -184,8 +175,8 @@ def _statements(
         applied=mirror.newest - quarantined,
         stale=mirror.read - mirror.newest,
         quarantined=quarantined,
-        files=len(own),
-        bytes=sum(size.bytes for size in own),
+        files=mirror.files,
+        bytes=mirror.bytes,
     )
 
 

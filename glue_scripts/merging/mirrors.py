@@ -12,7 +12,7 @@ from pyspark.sql.functions import broadcast
 from glue_scripts.commits.rows import commit_mirror
 from glue_scripts.commits.tables import Marks, format_floor
 from glue_scripts.merging.context import Merge
-from glue_scripts.storage.change_files import FileSize, require_read_whole
+from glue_scripts.storage.change_files import FileSize, require_read_whole, without_moved
 from glue_scripts.storage.objects import ObjectStore
 from glue_scripts.transforms.changes import (
     PLACED,
@@ -41,9 +41,11 @@ from include.dynamo_lake.errors import ChangeFileError
 @dataclass(frozen=True)
 class MirrorOutcome:
     """What a batch did to one mirror. ``old_days``: where the changed rows were before; of rows that a repair put right
-    (``is_repaired``) that says nothing certain.
+    (``is_repaired``) that says nothing certain. ``files`` and ``bytes``: of the change files that were read.
     """
 
+    files: int
+    bytes: int
     read: int
     newest: int
     changed: int
@@ -73,15 +75,31 @@ class _Planned:
 def merge_mirrors(merge: Merge, store: ObjectStore, sizes: Mapping[str, FileSize]) -> dict[str, MirrorOutcome]:
     """Apply the batch to every mirror, in one commit each; nothing is written before every file has been read whole."""
     with merge.progress.phase("read"):
-        plans = [_plan(merge, store, source, sizes) for source in merge.lake.pipeline.sources]
-        _measure(merge, plans)
-        for plan in plans:
-            _require_whole(store, plan)
+        plans = _read_whole(merge, store, sizes)
     outcomes = {}
     for plan in plans:
         with merge.progress.phase(f"mirror {plan.source.id}"):
             outcomes[plan.source.id] = _commit(merge, plan)
     return outcomes
+
+
+def _read_whole(merge: Merge, store: ObjectStore, sizes: Mapping[str, FileSize]) -> list[_Planned]:
+    """Plan every mirror's part of the batch; where another run has moved an inbox file meanwhile, anew without it."""
+    try:
+        plans = [_plan(merge, store, source, sizes) for source in merge.lake.pipeline.sources]
+        _measure(merge, plans)
+        for plan in plans:
+            _require_whole(store, plan)
+    except Exception:
+        left = without_moved(store, merge.manifest, sizes)
+        if len(left) == len(sizes):
+            raise
+        print(
+            f"{len(sizes) - len(left)} inbox files were applied and moved by another run: read without them", flush=True
+        )
+        merge.lake.spark.catalog.clearCache()
+        return _read_whole(merge, store, left)
+    return plans
 
 
 def _plan(merge: Merge, store: ObjectStore, source: Source, sizes: Mapping[str, FileSize]) -> _Planned:
@@ -239,6 +257,8 @@ def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
         mirror.commit_marks(marks)
     dirty = [row for row in changed if row["origin"] not in {PURGED, PLACED}]
     return MirrorOutcome(
+        files=len(plan.sizes),
+        bytes=sum(size.bytes for size in plan.sizes.values()),
         read=sum(size.lines for size in plan.sizes.values()),
         newest=sum(int(str(row["keys"])) for row in changed if row["origin"] == STATED),
         changed=sum(int(str(row["keys"])) for row in dirty),

@@ -75,6 +75,12 @@ def check_change_files(store: ObjectStore, manifest: BatchManifest, pipeline: Pi
     return CheckedFiles(found, set_aside, build_write_times(written))
 
 
+def without_moved(store: ObjectStore, manifest: BatchManifest, sizes: Mapping[str, FileSize]) -> dict[str, FileSize]:
+    """The sizes of the files that are still there: one of the inbox that has gone was applied and moved by another run."""
+    gone = {file.key for file in manifest.inbox if file.key in sizes and not _is_there(store, file.key)}
+    return {key: size for key, size in sizes.items() if key not in gone}
+
+
 def require_read_whole(
     sizes: Mapping[str, FileSize], lines_read: Mapping[str, int], problems: Mapping[str, str]
 ) -> None:
@@ -157,3 +163,11 @@ class _LineCounter:
     @property
     def objects(self) -> int:
         return self._closed + (self._last == b"}")
+
+
+def _is_there(store: ObjectStore, key: str) -> bool:
+    try:
+        store.chunks(key)
+    except MissingObjectError:
+        return False
+    return True

@@ -27,10 +27,11 @@ def look_on_the_mirrors_days_alone(patch: Patch) -> None:
 
 
 def count_runs_from_the_mirrors(patch: Patch) -> None:
-    def number(lake: Any, manifest: Any, progress: Any, before_commit: Any, *, is_small: bool) -> Merge:
-        derived_through = lake.target.marks().derived_through
+    right = merge._number
+
+    def number(lake: Any, *arguments: Any, **options: Any) -> Merge:
         run = 1 + max(lake.mirror(source.id).marks().run for source in lake.pipeline.sources)
-        return Merge(lake, manifest, run, derived_through, progress, is_small, before_commit)
+        return replace(right(lake, *arguments, **options), run=run)
 
     patch.setattr(merge, "_number", number)
 
