@@ -64,12 +64,13 @@ def run_merge(
     with progress.phase("tables"):
         _create_tables(lake)
         before = {name: table.snapshot_id() for name, table in lake.tables.items()}
-        is_small = is_small_batch(sum(size.bytes for size in sizes.values()))
+        stored_bytes = sum(size.bytes for size in sizes.values())
+        is_small = is_small_batch(stored_bytes)
         merge = _number(lake, manifest, progress, before_commit, is_small=is_small)
         table_rows = max(table.row_count() for table in lake.tables.values())
     typed: dict[str, TypedSource] = {}
     quarantine, target = QuarantineOutcome(0, 0, {}), _NOTHING
-    with tuned(lake.spark, is_small=is_small, table_rows=table_rows), _released(lake):
+    with tuned(lake.spark, stored_bytes=stored_bytes, table_rows=table_rows), _released(lake):
         mirrors = merge_mirrors(merge, store, sizes)
         reconciled = reconcile(merge, store, sizes, mirrors)
         if _is_dirty(merge):

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 _SMALL_BATCH_BYTES = 16 << 20
 _SMALL_TABLE_ROWS = 500_000
+_INTERPRETED_BATCH_BYTES = 1 << 20
 
 # Few rows: no generated code (compiling it takes seconds), no plan that is made again after each stage.
 _SMALL = {
@@ -33,9 +34,10 @@ def is_small_batch(stored_bytes: int) -> bool:
 
 
 @contextmanager
-def tuned(spark: SparkSession, *, is_small: bool, table_rows: int) -> Iterator[None]:
-    """Set what suits the batch, and set it back afterwards."""
-    settings = {**_ALWAYS, **(_SMALL if is_small and table_rows <= _SMALL_TABLE_ROWS else {})}
+def tuned(spark: SparkSession, *, stored_bytes: int, table_rows: int) -> Iterator[None]:
+    """Set what suits the batch (gzip bytes of its files), and set it back afterwards."""
+    is_interpreted = stored_bytes <= _INTERPRETED_BATCH_BYTES and table_rows <= _SMALL_TABLE_ROWS
+    settings = {**_ALWAYS, **(_SMALL if is_interpreted else {})}
     before = {name: str(spark.conf.get(name)) for name in settings}
     for name, value in settings.items():
         spark.conf.set(name, value)
