@@ -61,7 +61,9 @@ TIERS: dict[str, Sequence[Sequence[Suite]]] = {
 
 
 def main() -> int:
-    """Run one tier: its lanes side by side (two cores, and end-to-end runs wait a good deal), the suites of a lane one after the other; 1 if any failed."""
+    """Run one tier: its lanes side by side (two cores, and end-to-end runs wait a good deal), the suites of a lane one after
+    the other; 1 if any failed.
+    """
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
     parser.add_argument("tier", choices=TIERS)
     tier = parser.parse_args().tier
