@@ -50,6 +50,7 @@ class TaskLines:
 
 def prepare_home(home: Path) -> None:
     """Make an Airflow home with an empty, migrated database. Call before Airflow is imported, with ``AIRFLOW_HOME`` set."""
+    os.environ["AIRFLOW__AWS__SESSION_FACTORY"] = "include.laptop.aws_session.SharedModelsSessionFactory"
     (home / "logs").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(paths.AIRFLOW_TEMPLATE_DB, home / "airflow.db")
 
