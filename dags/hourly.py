@@ -5,16 +5,13 @@ from __future__ import annotations
 from airflow.sdk import DAG, CronDataIntervalTimetable
 from lake_airflow.docs import hourly_doc
 from lake_airflow.flow import FlowBuilder, range_params
-from lake_airflow.pipelines import read_lake
+from lake_airflow.pipelines import read_lakes
 from lake_airflow.policy import RUN_CEILING, START_DATE, Tag, build_default_args, dag_tags
 from lake_airflow.settings import read_common_settings
 
-from include.dynamo_lake.declaration import pipeline_names
-
 common = read_common_settings()
 
-for name in pipeline_names():
-    lake = read_lake(name)
+for lake in read_lakes():
     if lake.pipeline.schedule.mode == "on_change":
         continue
     with DAG(

@@ -5,17 +5,14 @@ from __future__ import annotations
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 from lake_airflow.docs import on_change_doc
 from lake_airflow.flow import FlowBuilder
-from lake_airflow.pipelines import read_lake
+from lake_airflow.pipelines import read_lakes
 from lake_airflow.policy import RUN_CEILING, START_DATE, Tag, build_default_args, dag_tags
 from lake_airflow.settings import read_common_settings
 from lake_airflow.wake_ups import build_wake_up_asset
 
-from include.dynamo_lake.declaration import pipeline_names
-
 common = read_common_settings()
 
-for name in pipeline_names():
-    lake = read_lake(name)
+for lake in read_lakes():
     schedule = lake.pipeline.schedule
     if schedule.mode == "hourly":
         continue

@@ -5,16 +5,13 @@ from __future__ import annotations
 from airflow.sdk import DAG, CronTriggerTimetable
 from lake_airflow.docs import reconcile_doc
 from lake_airflow.flow import FlowBuilder, reconcile_params
-from lake_airflow.pipelines import read_lake
+from lake_airflow.pipelines import read_lakes
 from lake_airflow.policy import RUN_CEILING, START_DATE, Tag, build_default_args, dag_tags
 from lake_airflow.settings import read_common_settings
 
-from include.dynamo_lake.declaration import pipeline_names
-
 common = read_common_settings()
 
-for name in pipeline_names():
-    lake = read_lake(name)
+for lake in read_lakes():
     cron = lake.pipeline.schedule.reconcile
     with DAG(
         dag_id=lake.names.dag_id("reconcile"),

@@ -36,7 +36,7 @@ from include.deploy.pausing import pause_at_rest, unpaused_dags
 from include.deploy.settings import build_mwaa_options, connection_id
 from include.deploy.smoke import check_stack
 from include.deploy.stack import Say
-from include.dynamo_lake.declaration import Pipeline, read_declaration
+from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
 from include.dynamo_lake.names import PipelineNames
 
 # Which DAGs this deployment has paused, so that one that goes on with it knows what to unpause.
@@ -57,6 +57,9 @@ class Release:
     pipelines: tuple[Pipeline, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        # Airflow gets them all: a wrong one would be told as an import error, once the DAGs are at rest.
+        for name in pipeline_names():
+            read_declaration(name)
         self.pipelines = tuple(read_declaration(name) for name in self.environment.pipelines)
 
     @property

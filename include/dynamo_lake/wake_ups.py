@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from include.dynamo_lake.dynamodb_json import parse_json
 from include.dynamo_lake.errors import TerminalError
 
 
@@ -25,7 +26,7 @@ def check_wake_up(pipeline: str, body: str) -> None:
         ForeignMessageError: with the reason.
     """
     try:
-        content: Any = json.loads(body)
+        content: Any = parse_json(body)
     except ValueError as error:
         raise ForeignMessageError(f"it is not JSON ({error})") from error
     if not isinstance(content, dict) or "pipeline" not in content:

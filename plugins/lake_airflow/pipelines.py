@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from include.dynamo_lake.declaration import Pipeline, Source, read_declaration
+from include.dynamo_lake.declaration import Pipeline, Source, pipeline_names, read_declaration
+from include.dynamo_lake.errors import DeclarationError, TerminalError
 from include.dynamo_lake.names import PipelineNames, mirror_table
 from lake_airflow.aws import Clients
 from lake_airflow.publishing import ReadersTable
-from lake_airflow.settings import PipelineSettings, read_settings
+from lake_airflow.settings import NotDeployedError, PipelineSettings, SettingsError, read_settings
+
+log = logging.getLogger(__name__)
+
+
+class BrokenPipelinesError(TerminalError):
+    """Pipelines have no DAGs because of their declaration or their settings; each is named with its mistakes."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +89,34 @@ def read_lake(name: str) -> Lake:
     """
     pipeline = read_declaration(name)
     return Lake(pipeline, read_settings(name, has_lookup=pipeline.lookup is not None))
+
+
+def read_lakes() -> Iterator[Lake]:
+    """Read every pipeline that can run here: one pipeline's mistake takes no other's DAGs away."""
+    for name, found in _look_at_all():
+        if isinstance(found, Lake):
+            yield found
+        else:
+            log.warning("Pipeline %s gets no DAGs: %s", name, found)
+
+
+def require_no_broken_pipeline() -> None:
+    """Look at every pipeline; one without a single setting is deployed elsewhere or not yet: no mistake, where another runs.
+
+    Raises:
+        BrokenPipelinesError: naming each pipeline that is declared wrongly or lacks some of its settings.
+    """
+    looked_at = tuple(_look_at_all())
+    some_run = any(isinstance(found, Lake) for _, found in looked_at)
+    fine = (Lake, NotDeployedError) if some_run else (Lake,)
+    broken = [f"{name}: {found}" for name, found in looked_at if not isinstance(found, fine)]
+    if broken:
+        raise BrokenPipelinesError("\n".join(broken))
+
+
+def _look_at_all() -> Iterator[tuple[str, Lake | DeclarationError | SettingsError]]:
+    for name in pipeline_names():
+        try:
+            yield name, read_lake(name)
+        except (DeclarationError, SettingsError) as error:
+            yield name, error

@@ -23,6 +23,10 @@ class SettingsError(TerminalError):
     """Airflow's configuration lacks what a pipeline needs, or holds something that cannot be used."""
 
 
+class NotDeployedError(SettingsError):
+    """Airflow's configuration has no setting of a pipeline: it is declared, and deployed elsewhere or not yet."""
+
+
 @dataclass(frozen=True)
 class PipelineSettings:
     """Names in AWS of one pipeline's parts; ``lookup_*`` are empty where the pipeline has no lookup, ``*_stream_arn`` where
@@ -61,6 +65,7 @@ def read_settings(pipeline: str, *, has_lookup: bool) -> PipelineSettings:
     """Read the section ``lake_<pipeline>`` of Airflow's configuration.
 
     Raises:
+        NotDeployedError: not one of the settings is there.
         SettingsError: naming every missing key at once, its environment variable, and how to write them.
     """
     section = f"lake_{pipeline}"
@@ -71,7 +76,8 @@ def read_settings(pipeline: str, *, has_lookup: bool) -> PipelineSettings:
     missing = sorted(name for name in needed if not values[name])
     if missing:
         variables = ", ".join(f"AIRFLOW__{section.upper()}__{name.upper()}" for name in missing)
-        raise SettingsError(
+        kind = NotDeployedError if needed == set(missing) else SettingsError
+        raise kind(
             f"Airflow's configuration section [{section}] lacks {', '.join(missing)}: set {variables} (on MWAA the options "
             f"{section}.<key>). `make deploy` gives an MWAA environment all of them"
         )

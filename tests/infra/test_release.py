@@ -20,6 +20,7 @@ from include.deploy.mwaa import MwaaError
 from include.deploy.pausing import FrozenRunError
 from include.deploy.release import PAUSED_KEY
 from include.dynamo_lake.declaration import pipeline_names
+from include.dynamo_lake.errors import DeclarationError
 from include.local_aws.process import start_local_aws
 from tests.infra.mwaa_double import MwaaDouble
 from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, MWAA_BUCKET, NAME, NAMES, WITH_MWAA, keys, release
@@ -32,6 +33,15 @@ def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, doubl
     assert lines[-1] == "dry run: nothing was changed"
     assert set(double.calls) == {"GetEnvironment"}
     assert keys(session, "") == set()
+
+
+def test_a_wrong_declaration_beside_those_that_are_deployed_is_refused_before_a_dag_rests(
+    session: boto3.Session, checkout: Path, double: MwaaDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.deploy.release.pipeline_names", lambda: (NAME, "orders"))
+    with pytest.raises(DeclarationError, match="orders"):
+        release(session, checkout)
+    assert double.calls == []
 
 
 def test_plugins_come_before_dags_and_nothing_runs_meanwhile(

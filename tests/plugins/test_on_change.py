@@ -82,6 +82,7 @@ def test_before_the_first_bootstrap_a_run_does_nothing_and_the_inbox_waits(
     ("body", "reason"),
     [
         ("hello", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
         ('["x"]', "no member 'pipeline'"),
         ('{"Records": []}', "no member 'pipeline'"),
         ('{"pipeline": "another", "keys": []}', "for pipeline 'another'"),

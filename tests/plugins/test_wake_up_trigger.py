@@ -45,6 +45,10 @@ def test_a_burst_is_one_event_with_one_call_and_every_foreign_message() -> None:
     assert queue.waits == [LONG_POLL_S, *[0] * 13]
 
 
+def test_a_message_that_nests_too_deeply_is_foreign_and_costs_no_call_gathered_with_it() -> None:
+    assert poked(Queue("[" * 100_000, CALL)) == [CALL, "[" * 100_000]
+
+
 def test_gathering_ends_in_time_and_leaves_the_rest_to_the_run() -> None:
     queue = Queue(*[CALL] * 1000)
     assert poked(queue, gather_s=0.0) == [CALL]
