@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> None:
         job_run_id=arguments.JOB_RUN_ID,
         wait_for_crawler=_crawler_wait(arguments.output_crawler),
     )
-    report = replace(report, set_aside=files.set_aside, written=files.written)
+    report = replace(report, set_aside={**files.set_aside, **report.set_aside}, written=files.written)
     key = report_key(manifest.batch_id)
     bucket.write(key, report.to_json().encode())
     print(f"run {report.run}: {report.rows}, {report.rows_total} rows; report in {bucket.uri(key)}", flush=True)

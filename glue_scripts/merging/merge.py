@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def run_merge(
     typed: dict[str, TypedSource] = {}
     quarantine, target = QuarantineOutcome(0, 0, {}), _NOTHING
     with tuned(lake.spark, stored_bytes=stored_bytes, table_rows=table_rows), _released(lake):
-        mirrors = merge_mirrors(merge, store, sizes)
+        mirrors, unread = merge_mirrors(merge, store, sizes)
         reconciled = reconcile(merge, store, sizes, mirrors)
         if _is_dirty(merge):
             with progress.phase("type"):
@@ -83,7 +83,8 @@ def run_merge(
                 target = merge_target(merge, typed, mirrors, wait_for_crawler)
     maintain_if_due(merge, store, wait_for_crawler)
     with progress.phase("report"):
-        return _report(merge, mirrors, reconciled, typed, quarantine, target, before, elapsed, job_run_id)
+        report = _report(merge, mirrors, reconciled, typed, quarantine, target, before, elapsed, job_run_id)
+        return replace(report, set_aside=unread)
 
 
 def _create_tables(lake: Lake) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql.functions import broadcast
 from glue_scripts.commits.rows import commit_mirror
 from glue_scripts.commits.tables import Marks, format_floor
 from glue_scripts.merging.context import Merge
-from glue_scripts.storage.change_files import FileSize, require_read_whole, without_moved
+from glue_scripts.storage.change_files import FileSize, require_read_whole, unread_files, without_moved
 from glue_scripts.storage.objects import ObjectStore
 from glue_scripts.transforms.changes import (
     PLACED,
@@ -72,34 +72,47 @@ class _Planned:
         return max((at for at in (self.marks.floor, self.swept_at) if at is not None), default=None)
 
 
-def merge_mirrors(merge: Merge, store: ObjectStore, sizes: Mapping[str, FileSize]) -> dict[str, MirrorOutcome]:
-    """Apply the batch to every mirror, in one commit each; nothing is written before every file has been read whole."""
+def merge_mirrors(
+    merge: Merge, store: ObjectStore, sizes: Mapping[str, FileSize]
+) -> tuple[dict[str, MirrorOutcome], dict[str, str]]:
+    """Apply the batch to every mirror, in one commit each; nothing is written before every file has been read whole.
+
+    Returns the outcome by source, and the inbox files that were left out because they cannot be read, with the reason.
+    """
     with merge.progress.phase("read"):
-        plans = _read_whole(merge, store, sizes)
+        plans, unread = _read_whole(merge, store, sizes)
     outcomes = {}
     for plan in plans:
         with merge.progress.phase(f"mirror {plan.source.id}"):
             outcomes[plan.source.id] = _commit(merge, plan)
-    return outcomes
+    return outcomes, unread
 
 
-def _read_whole(merge: Merge, store: ObjectStore, sizes: Mapping[str, FileSize]) -> list[_Planned]:
-    """Plan every mirror's part of the batch; where another run has moved an inbox file meanwhile, anew without it."""
+def _read_whole(
+    merge: Merge, store: ObjectStore, sizes: Mapping[str, FileSize]
+) -> tuple[list[_Planned], dict[str, str]]:
+    """Plan every mirror's part of the batch; anew without the inbox files that another run has moved meanwhile, or that
+    cannot be read (returned with the reason).
+    """
+    unread: dict[str, str] = {}
     try:
         plans = [_plan(merge, store, source, sizes) for source in merge.lake.pipeline.sources]
         _measure(merge, plans)
         for plan in plans:
-            _require_whole(store, plan)
+            unread |= _unread(store, plan)
+        require_read_whole(unread)
+        return plans, {}
     except Exception:
         left = without_moved(store, merge.manifest, sizes)
-        if len(left) == len(sizes):
+        if len(left) < len(sizes):
+            unread = {}
+        elif not unread or unread.keys() - {file.key for file in merge.manifest.inbox}:
             raise
-        print(
-            f"{len(sizes) - len(left)} inbox files were applied and moved by another run: read without them", flush=True
-        )
-        merge.lake.spark.catalog.clearCache()
-        return _read_whole(merge, store, left)
-    return plans
+    left = {key: size for key, size in left.items() if key not in unread}
+    print(f"Read anew without {len(sizes) - len(left)} inbox files: moved by another run, or {unread}", flush=True)
+    merge.lake.spark.catalog.clearCache()
+    plans, more = _read_whole(merge, store, left)
+    return plans, unread | more
 
 
 def _plan(merge: Merge, store: ObjectStore, source: Source, sizes: Mapping[str, FileSize]) -> _Planned:
@@ -222,22 +235,23 @@ def _counted(source_id: str, changes: DataFrame) -> DataFrame:
     return totals.selectExpr(*names, "`sum(statements)` AS statements", "`max(problem)` AS problem")
 
 
-def _require_whole(store: ObjectStore, plan: _Planned) -> None:
+def _unread(store: ObjectStore, plan: _Planned) -> dict[str, str]:
+    if plan.statements is None:
+        return {}
     read = sum(int(str(row["statements"])) for row in plan.stats)
-    if plan.statements is not None:
-        has_problem = any(row["problem"] is not None for row in plan.stats)
-        require_whole(store, plan.statements, plan.sizes, read, has_problem=has_problem)
+    has_problem = any(row["problem"] is not None for row in plan.stats)
+    return find_unread(store, plan.statements, plan.sizes, read, has_problem=has_problem)
 
 
-def require_whole(
+def find_unread(
     store: ObjectStore, statements: DataFrame, sizes: Mapping[str, FileSize], read: int, *, has_problem: bool
-) -> None:
-    """Raise ``ChangeFileError`` naming the file where Spark read other lines than were counted, or odd ones."""
+) -> dict[str, str]:
+    """The files of which Spark read other lines than were counted, or odd ones, with the reason."""
     if read == sum(size.lines for size in sizes.values()) and not has_problem:
-        return
+        return {}
     files = [(store.key_of(row["file"]), row) for row in count_by_file(statements).collect()]
     problems = {key: row["problem"] for key, row in files if row["problem"] is not None}
-    require_read_whole(sizes, {key: row["lines"] for key, row in files}, problems)
+    return unread_files(sizes, {key: row["lines"] for key, row in files}, problems)
 
 
 def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:

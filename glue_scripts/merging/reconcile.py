@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, Row
 from glue_scripts.commits.rows import commit_mirror
 from glue_scripts.commits.tables import format_floor
 from glue_scripts.merging.context import Merge
-from glue_scripts.merging.mirrors import MirrorOutcome, require_whole
-from glue_scripts.storage.change_files import FileSize
+from glue_scripts.merging.mirrors import MirrorOutcome, find_unread
+from glue_scripts.storage.change_files import FileSize, require_read_whole
 from glue_scripts.storage.objects import ObjectStore
 from glue_scripts.transforms.comparison import (
     DIFFERENT,
@@ -87,7 +87,8 @@ def _compare(merge: Merge, store: ObjectStore, source: Source, sizes: Mapping[st
     compared = compare(mirror.read(), held, at, is_old=floor is not None and at < floor)
     rows = count_kinds(compared).collect()
     read = sum(row["statements"] or 0 for row in rows)
-    require_whole(store, statements, own, read, has_problem=any(row["problem"] for row in rows))
+    has_problem = any(row["problem"] for row in rows)
+    require_read_whole(find_unread(store, statements, own, read, has_problem=has_problem))
     counts = _counts({row["kind"]: row["keys"] for row in rows})
     return _Compared(source, at, held, counts, merge.keep(differing(compared)))
 

@@ -81,15 +81,20 @@ def without_moved(store: ObjectStore, manifest: BatchManifest, sizes: Mapping[st
     return {key: size for key, size in sizes.items() if key not in gone}
 
 
-def require_read_whole(
+def unread_files(
     sizes: Mapping[str, FileSize], lines_read: Mapping[str, int], problems: Mapping[str, str]
-) -> None:
-    """Raise ``ChangeFileError`` for the first file (by key) that Spark could not read as statements, line by line."""
-    for key, problem in sorted(problems.items()):
-        raise ChangeFileError(f"{key} holds {problem}. {_REMEDY}")
-    for key, size in sorted(sizes.items()):
-        if lines_read.get(key, 0) != size.lines:
-            raise ChangeFileError(f"{key} has {size.lines} lines, but {lines_read.get(key, 0)} JSON objects. {_REMEDY}")
+) -> dict[str, str]:
+    """Files that Spark could not read as statements, line by line, with the reason."""
+    read = {key: lines_read.get(key, 0) for key in sizes}
+    cut = {key: f"{key} has {size.lines} lines, but {read[key]} JSON objects" for key, size in sizes.items()}
+    cut = {key: reason for key, reason in cut.items() if read[key] != sizes[key].lines}
+    return cut | {key: f"{key} holds {problem}" for key, problem in problems.items()}
+
+
+def require_read_whole(unread: Mapping[str, str]) -> None:
+    """Raise ``ChangeFileError`` for the first (by key) of the files that could not be read."""
+    for _, reason in sorted(unread.items()):
+        raise ChangeFileError(f"{reason}. {_REMEDY}")
 
 
 def _check_exported(store: ObjectStore, file: ExportFile) -> tuple[FileSize, tuple[int, ...]]:

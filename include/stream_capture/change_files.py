@@ -77,6 +77,9 @@ def _build_batch(stream_arn: str, records: list[Any], sources: Mapping[str, Sour
             lines.append(build_line(record, _required(source, stream_arn)))
         except PoisonRecordError as error:
             rejected.append(Rejected(record, str(error)))
+        except Exception as error:
+            # One record that nobody foresaw would hold up its shard for hours.
+            rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
     label = re.sub(r"[^0-9A-Za-z.]", "", found["label"]) if found else "no-stream"
     numbers = [_sequence_number(record) for record in records]
     return StreamBatch(

@@ -11,7 +11,7 @@ from include.dynamo_lake.declaration import Source
 from include.dynamo_lake.errors import ChangeFileError, TerminalError
 from include.dynamo_lake.statements import Line, parse_inbox_line
 
-_WITH_IMAGE = frozenset({"INSERT", "MODIFY"})
+_WITH_IMAGE = ("INSERT", "MODIFY")
 _DELETION = "REMOVE"
 _MICROS = 1_000_000
 

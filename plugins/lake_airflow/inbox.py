@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 
 UNKNOWN_SOURCE = "_unknown"
 MESSAGES = "_messages"
-CHANGE_FILE = ".json.gz"
+# What Spark reads under its own name: a first "_" or "." hides a file from it, and "[", "*" and the like are patterns.
+_CHANGE_FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*\.json\.gz")
 REASON_SUFFIX = ".reason.json"
 
 
@@ -78,8 +80,8 @@ def _entries(lake: Lake) -> Iterator[tuple[str, InboxFile]]:
 def _foreign_reason(file: InboxFile, sources: set[str]) -> str | None:
     if file.source not in sources:
         return f"it lies under no declared source ({', '.join(sorted(sources))})"
-    if not file.key.endswith(CHANGE_FILE):
-        return f"its name does not end in {CHANGE_FILE}: it is not the stream function's"
+    if not _CHANGE_FILE.fullmatch(file.key.rpartition("/")[2]):
+        return f"its name is not like the stream function's ({_CHANGE_FILE.pattern})"
     return None
 
 

@@ -150,7 +150,7 @@ def test_foreign_files_are_put_aside_with_the_reason_and_the_rest_goes_on(
 ) -> None:
     main = lake.pipeline.main.id
     (good,) = put_changes(clients, lake, "good")
-    foreign = {f"inbox/{main}/notes.txt": "does not end in", "inbox/another/x.json.gz": "under no declared source"}
+    foreign = {f"inbox/{main}/notes.txt": "name is not like", "inbox/another/x.json.gz": "under no declared source"}
     clients.s3.objects |= dict.fromkeys(foreign, b"foreign") | {"inbox/stray.json.gz": b"foreign"}
     batch = batch_of(pipeline)
     assert [file.key for file in read_manifest(lake, batch["batch_id"]).inbox] == [good]
@@ -165,6 +165,17 @@ def test_foreign_files_are_put_aside_with_the_reason_and_the_rest_goes_on(
         told = json.loads(clients.s3.objects[f"{where}.reason.json"])
         assert told["key"] == key
         assert foreign.get(key, "under no declared source") in told["reason"]
+
+
+@pytest.mark.parametrize("name", ["_x", ".x", "a[1]", "a*", "a b", "a:b", "{a,b}"])
+def test_a_file_whose_name_spark_would_not_read_as_it_stands_is_put_aside(
+    clients: FakeClients, lake: Lake, name: str
+) -> None:
+    (good,) = put_changes(clients, lake, "20261124T020000.123-" + 32 * "0")
+    (odd,) = put_changes(clients, lake, name)
+    inbox = read_inbox(lake)
+    assert [file.key for file in inbox.files] == [good]
+    assert [key for key, _ in inbox.foreign] == [odd]
 
 
 def test_a_file_that_another_run_has_put_aside_is_no_trouble(clients: FakeClients, lake: Lake) -> None:

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.dynamo_lake.declaration import Source
 from include.dynamo_lake.dynamodb_json import json_text, key_text, parse_json
 from include.dynamo_lake.statements import Line, Statement, parse_inbox_line
 from include.dynamo_lake.versions import stream_version
+from include.stream_capture import change_files
 from include.stream_capture.change_files import StreamBatch, build_batches
+from include.stream_capture.lines import ChangeLine, build_line
 from tests.unit.stream_capture.records import MAIN, PIPELINE, SECOND, SOURCES, arn_of, as_event, record
 
 
@@ -106,6 +109,7 @@ POISON = [
     (record(7, ApproximateCreationDateTime="soon"), "'soon', not seconds"),
     (record(7, ApproximateCreationDateTime=10**17), "the merge could not read it"),
     (record(7, event="UPSERT"), "eventName is 'UPSERT'"),
+    (record(7) | {"eventName": ["INSERT"]}, r"eventName is \['INSERT'\]"),
     (record(7) | {"dynamodb": None}, "no object 'dynamodb'"),
     (record(7, NewImage={"note": {"S": "\ud800"}}), "the merge could not read it"),
 ]
@@ -120,6 +124,18 @@ def test_a_poison_record_is_put_aside_with_its_reason_and_the_rest_goes_on(poiso
     assert aside["record"] == as_event(poison)["Records"][0]
     with pytest.raises(ValueError, match=reason):
         raise ValueError(aside["reason"])
+
+
+def test_an_error_that_nobody_foresaw_puts_its_record_aside_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build_or_fail(one: dict[str, Any], source: Source) -> ChangeLine:
+        if one["eventID"].endswith("-7"):
+            raise RuntimeError("unforeseen")
+        return build_line(one, source)
+
+    monkeypatch.setattr(change_files, "build_line", build_or_fail)
+    batch = one_batch(record(1), record(7), record(9))
+    assert [one.version.sequence[-1] for one in statements(batch)] == ["1", "9"]
+    assert [one.reason for one in batch.rejected] == ["RuntimeError: unforeseen"]
 
 
 @pytest.mark.parametrize("foreign", [None, 17, "text", {}, {"eventSourceARN": "arn:aws:sqs:r:1:q"}])
