@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from include.local_aws.process import RunningLocalAws
+from include.local_aws.stream_mapping.disturbance import Disturbance
 from tests.local_aws.streams import Function, StreamPlace, heard, keys_of, make_function, make_stream_place
 
 PARTIAL = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
@@ -172,6 +173,15 @@ def test_at_least_once_repeats_and_reorders_but_loses_nothing(streams: StreamPla
     assert set(heard_keys) == set(keys)
     assert len(heard_keys) > len(keys)
     assert list(dict.fromkeys(heard_keys)) != keys
+
+
+def test_what_comes_again_is_the_same_mappings() -> None:
+    disturbance = Disturbance()
+    disturbance.set({"repeat": 1})
+    for _ in range(9):
+        for mapping in ("one", "other"):
+            batches = disturbance.batches(mapping, [{"of": mapping}])
+            assert {record["of"] for batch in batches for record in batch} == {mapping}
 
 
 def test_a_disabled_mapping_reads_nothing_and_goes_on_where_it_stood(streams: StreamPlace) -> None:

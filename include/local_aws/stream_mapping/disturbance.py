@@ -17,7 +17,7 @@ class Disturbance:
         self._random = random.Random(0)
         self._repeat = 0.0
         self._reorder = False
-        self._kept: list[Sequence[Json]] = []
+        self._kept: dict[str, list[Sequence[Json]]] = {}
 
     def set(self, content: Json) -> None:
         """`repeat`: the share of batches that come again, 0 to 1; `reorder`: true or false; `seed`. `{}` switches off.
@@ -31,18 +31,19 @@ class Disturbance:
             raise ValueError(f"repeat is {repeat}: write a share from 0 to 1")
         self._random = random.Random(content.get("seed", 0))
         self._repeat, self._reorder = repeat, bool(content.get("reorder", False))
-        self._kept = []
+        self._kept = {}
 
-    def batches(self, records: Sequence[Json]) -> list[Sequence[Json]]:
-        """What to deliver in place of one batch of a lane."""
+    def batches(self, mapping: str, records: Sequence[Json]) -> list[Sequence[Json]]:
+        """What to deliver in place of one batch of a lane; what comes again is the same mapping's (its UUID)."""
         parts: list[Sequence[Json]] = self._split(records) if self._reorder else [records]
         for part in list(parts):
             if self._random.random() < self._repeat:
                 parts.insert(self._random.randrange(len(parts) + 1), part)
-        if self._kept and self._random.random() < self._repeat:
-            parts.append(self._random.choice(self._kept))
+        kept = self._kept.get(mapping, [])
+        if kept and self._random.random() < self._repeat:
+            parts.append(self._random.choice(kept))
         if self._repeat:
-            self._kept = [*self._kept[-_PARTS:], records]
+            self._kept[mapping] = [*kept[-_PARTS:], records]
         return parts
 
     def _split(self, records: Sequence[Json]) -> list[Sequence[Json]]:

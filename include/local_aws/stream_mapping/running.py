@@ -115,7 +115,7 @@ class RunningMapping:
             batch = await lane.gather(mapping.batch_size, mapping.window_s)
             while not self.mapping.enabled:
                 await asyncio.sleep(POLL_S)
-            for part in self._disturbance.batches(batch):
+            for part in self._disturbance.batches(self.record["UUID"], batch):
                 faultless = await deliver(part, self.mapping, self)
                 self._say("OK" if faultless else "PROBLEM: Function call failed")
 
