@@ -53,16 +53,15 @@ def capture(event: dict[str, Any], outlets: Outlets, log: Callable[[str], None])
     Returns ``{"batchItemFailures": [{"itemIdentifier": <sequence number>}]}``: from there on the records are to be
     delivered again, because S3 or SQS refused. Raises what has no sequence number to name.
     """
-    written: list[StreamBatch] = []
+    written: list[tuple[StreamBatch, str]] = []
     failed: list[StreamBatch] = []
     for batch in build_batches(event["Records"], outlets.settings.sources):
         try:
-            log(_commit_batch(batch, outlets))
-            written.append(batch)
+            written.append((batch, _commit_batch(batch, outlets)))
         except (BotoCoreError, ClientError) as error:
             _log_failure(batch, error, log)
             failed.append(batch)
-    news = [batch for batch in written if batch.lines]
+    news = [batch for batch, _ in written if batch.lines]
     if news:
         try:
             _commit_wake_up(news, outlets)
@@ -70,6 +69,9 @@ def capture(event: dict[str, Any], outlets: Outlets, log: Callable[[str], None])
             # The files are there; without the message a pipeline that has no schedule would not look for them.
             _log_failure(news[0], error, log)
             failed += news
+    for batch, metrics in written:
+        if batch not in failed:
+            log(metrics)  # what is delivered again is counted then
     return {"batchItemFailures": [{"itemIdentifier": batch.first_sequence_number} for batch in failed]}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 NAMESPACE = "DynamoLake/Capture"
+_UNITS = {"FileBytes": "Bytes"}
 _DIMENSIONS = [["Pipeline"], ["Pipeline", "Source"]]
 
 
@@ -15,7 +16,7 @@ def build_metrics(
 ) -> str:
     """The log line. ``oldest_age_s`` is None where no record tells its time."""
     values: dict[str, float] = dict(counts)
-    units = dict.fromkeys(counts, "Count")
+    units = {name: _UNITS.get(name, "Count") for name in counts}
     if oldest_age_s is not None:
         values["OldestRecordAge"] = max(oldest_age_s, 0.0)
         units["OldestRecordAge"] = "Seconds"

@@ -81,8 +81,9 @@ def test_poison_that_cannot_be_put_aside_is_delivered_again() -> None:
 
 def test_without_the_message_the_batch_is_delivered_again() -> None:
     remote = Remote(lambda key: key == "wake-up")
-    failures, _ = run(remote, record(1))
+    failures, log = run(remote, record(1))
     assert failures == [f"{1:021d}"]
+    assert [line["level"] for line in log] == ["ERROR"], "its records are counted once they are done"
     again = Remote()
     run(again, record(1))
     assert again.objects == remote.objects
@@ -100,7 +101,9 @@ def test_counts_and_the_age_of_the_oldest_record_are_metrics() -> None:
     assert metrics["OldestRecordAge"] == PRESENT - (SECOND + 2) == 28
     (declared,) = metrics["_aws"]["CloudWatchMetrics"]
     assert metrics["_aws"]["Timestamp"] == PRESENT * 1000
-    assert {one["Name"] for one in declared["Metrics"]} <= metrics.keys()
+    units = {one["Name"]: one["Unit"] for one in declared["Metrics"]}
+    assert units == {"Records": "Count", "RejectedRecords": "Count", "FileBytes": "Bytes", "OldestRecordAge": "Seconds"}
+    assert units.keys() <= metrics.keys()
     assert declared["Dimensions"] == [["Pipeline"], ["Pipeline", "Source"]]
 
 
