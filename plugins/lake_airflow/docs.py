@@ -78,11 +78,15 @@ def on_change_doc(pipeline: Pipeline) -> str:
 
 A write to {_tables(pipeline)} reaches this DAG by itself: stream, function, change file in the inbox, wake-up call on the queue. A
 run takes the whole inbox, merges, verifies and publishes it as every run does. The message is a call, the inbox is the list
-of work: lost, doubled and late messages are harmless, and `{pipeline.name}_hourly` takes what nobody called for.
+of work: lost, doubled and late messages are harmless, and {_sweeper(pipeline)} takes what nobody called for.
 
 **Start it from outside**: `POST /api/v2/dags/{pipeline.name}_on_change/dagRuns` with `"logical_date": null`.
 **Nothing arrives**: see "Wake-up age" and "Capture age" in the runbook.
 """
+
+
+def _sweeper(pipeline: Pipeline) -> str:
+    return f"`{pipeline.name}_hourly`" if pipeline.schedule.mode == "both" else f"a run by `{pipeline.schedule.cron}`"
 
 
 def reconcile_doc(pipeline: Pipeline) -> str:

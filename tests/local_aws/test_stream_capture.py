@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -205,6 +206,62 @@ def _record(captured: Captured, source: Source, number: int) -> dict[str, Any]:
     }
     arn = captured.deployed.outputs["MainStreamArn"]
     return {"eventID": f"e{number}", "eventName": "INSERT", "eventSourceARN": arn, "dynamodb": change}
+
+
+def test_what_was_given_up_comes_back_by_the_runbooks_script(captured: Captured) -> None:
+    source, sqs = PIPELINE.main, captured.client("sqs")
+    queue = sqs.get_queue_url(QueueName=f"{PIPELINE.name}-capture-failed")["QueueUrl"]
+    before = len(_versions(captured.files(source)))
+    rejected = captured.objects("rejected/")
+    once = {"BatchSize": 1000, "MaximumBatchingWindowInSeconds": 2, "MaximumRetryAttempts": 0}
+    captured.set_mappings(**once, BisectBatchOnFunctionError=False)
+    refused = {"target": "s3.PUT", "match": "inbox/", "code": "SlowDown", "status": 503, "times": 1000}
+    captured.running.ask("POST", "/_local/faults", refused)
+    writer = Writer(captured, source, 101)
+    writer.write(150)  # more than a page of the script
+    _await(lambda: _given_up(captured, queue) == writer.changes, captured.running.log_path.read_text)
+    captured.running.ask("POST", "/_local/faults", {})
+    (script,) = re.findall(r"^```python\n(.*?)^```", _runbook("Capture failures"), re.MULTILINE | re.DOTALL)
+    exec(script, {})
+    assert len(_versions(captured.files(source))) == before + writer.changes
+    assert captured.objects("rejected/") == rejected
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessages"] == counts["ApproximateNumberOfMessagesNotVisible"] == "0"
+    captured.set_mappings(**QUICK, MaximumRetryAttempts=1000, BisectBatchOnFunctionError=True)
+
+
+def _runbook(entry: str) -> str:
+    return (ROOT / "docs" / "runbook.md").read_text().partition(f"## {entry}\n")[2].partition("\n## ")[0]
+
+
+def _given_up(captured: Captured, queue: str) -> int:
+    """How many records the messages of a queue name; they stay in it."""
+    sqs = captured.client("sqs")
+    bodies: dict[str, int] = {}
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1).get("Messages"):
+        for message in messages:
+            bodies[message["MessageId"]] = json.loads(message["Body"])["DDBStreamBatchInfo"]["batchSize"]
+    return sum(bodies.values())
+
+
+def _await(condition: Callable[[], bool], said: Callable[[], Any], within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.2)
+
+
+def test_an_expired_item_is_heard_as_a_deletion(captured: Captured) -> None:
+    source, dynamodb = PIPELINE.main, captured.client("dynamodb")
+    before = len(_versions(captured.files(source)))
+    specification = {"AttributeName": "ends", "Enabled": True}
+    dynamodb.update_time_to_live(TableName=source.table, TimeToLiveSpecification=specification)
+    key = {attribute.name: {attribute.type: "expires"} for attribute in source.key}
+    dynamodb.put_item(TableName=source.table, Item={**key, "ends": {"N": str(int(time.time()) + 60)}})
+    captured.await_changes(source, before + 1)
+    captured.running.ask("POST", "/_local/clock", {"advance": 200})
+    heard = heard_in(captured.await_changes(source, before + 2))[key_text(source.key, key)]
+    assert [image is None for image in heard] == [False, True]
 
 
 def test_the_functions_role_was_refused_nothing_and_did_only_its_work(captured: Captured) -> None:
