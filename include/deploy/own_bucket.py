@@ -61,7 +61,7 @@ def check_own_bucket(session: boto3.Session, storage: Storage, retention: Retent
 def expiry_rules(retention: Retention) -> list[dict[str, Any]]:
     """The lifecycle rules that the template gives its own bucket, in S3's words."""
     kept = (retention.time_travel_days, retention.erase_within_days)
-    expiring = {**dict.fromkeys(("exports", "applied", "rejected", "batches"), export_days(*kept)), "athena": 7}
+    expiring = {**dict.fromkeys(("exports", "applied", "rejected", "batches", "runs"), export_days(*kept)), "athena": 7}
     noncurrent = {
         "ID": "noncurrent-versions",
         "Status": "Enabled",

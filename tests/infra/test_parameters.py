@@ -77,7 +77,7 @@ def test_the_last_copy_in_the_bucket_is_gone_within_the_declared_days(pipeline: 
     rules = Rendered(_build(pipeline)).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     noncurrent = next(int(r["NoncurrentVersionExpiration"]["NoncurrentDays"]) for r in rules if "Prefix" not in r)
     kept = {rule["Prefix"]: int(rule["ExpirationInDays"]) for rule in rules if "Prefix" in rule}
-    assert kept.keys() == {"exports/", "applied/", "rejected/", "batches/", "athena/"}
+    assert kept.keys() == {"exports/", "applied/", "rejected/", "batches/", "runs/", "athena/"}
     until_merged, midnights = 1, 2
     assert until_merged + max(kept.values()) + noncurrent + midnights <= pipeline.retention.erase_within_days
 
