@@ -127,6 +127,7 @@ def plan_range(coverage: Coverage, start: datetime, end: datetime, *, now: datet
     """A manual or backfill run over ``[start, end)``: extend the plan to ``end``, and replay the logged windows that overlap the range.
 
     A tail under DynamoDB's 15 minutes is lengthened to 15 where that has passed; else a note says from when it can be taken.
+    A range that ends before the log begins is refused; of one that only starts there a note tells the part that is left out.
     """
     wanted = _read_range(start, end, now)
     plan_end = _require_bootstrap(coverage, bootstrap_dag)
@@ -137,6 +138,14 @@ def plan_range(coverage: Coverage, start: datetime, end: datetime, *, now: datet
             f"choose a range after it, or run {bootstrap_dag} to read the tables whole"
         )
     appended, notes = _pieces_with_tail(plan_end, wanted.end, now)
+    begin = coverage.log[0].start if coverage.log else coverage.covered_through or plan_end
+    if wanted.end <= begin:
+        raise PlanError(f"No window of {wanted} is known any more: {_forgotten(begin, bootstrap_dag)}")
+    if wanted.start < begin:
+        notes = (
+            *notes,
+            f"What was written before {format_instant(begin)} is not replayed: {_forgotten(begin, bootstrap_dag)}",
+        )
     extended = replace(coverage, plan=(*coverage.plan, *appended))
     replayed = tuple(window for window in coverage.log if window.overlaps(wanted))
     return Decision(extended, extended.plan, replayed, notes)
@@ -241,6 +250,13 @@ def _pieces_with_tail(plan_end: datetime, end: datetime, now: datetime) -> tuple
         return (*windows, tail), ()
     return windows, (
         f"[{format_instant(reached)}, {format_instant(end)}) is shorter than DynamoDB exports: take it from {format_instant(tail.end)} on",
+    )
+
+
+def _forgotten(begin: datetime, bootstrap_dag: str) -> str:
+    return (
+        f"covered windows are logged from {format_instant(begin)} on ({TOMBSTONES_KEPT.days} days at most). "
+        f"Choose a range after it, or run {bootstrap_dag} to read the tables whole"
     )
 
 

@@ -22,11 +22,13 @@ MESSAGES = "_messages"
 # What Spark reads under its own name: a first "_" or "." hides a file from it, and "[", "*" and the like are patterns.
 _CHANGE_FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*\.json\.gz")
 REASON_SUFFIX = ".reason.json"
+# What one run puts aside: its tasks tell each other every key.
+MAX_FOREIGN = 100
 
 
 @dataclass(frozen=True)
 class Inbox:
-    """``files``: to be applied, the oldest first; ``left``: how many more lie there; ``foreign``: keys with the reason."""
+    """``files``: to be applied, the oldest first; ``foreign``: keys to put aside, with the reason; ``left``: how many more lie there."""
 
     files: tuple[InboxFile, ...]
     left: int
@@ -45,7 +47,8 @@ def read_inbox(lake: Lake, max_bytes: int | None = None) -> Inbox:
             found.append((written, file))
     ordered = [file for _, file in sorted(found, key=lambda one: (one[0], one[1].key))]
     taken = ordered if max_bytes is None else _within(ordered, max_bytes)
-    return Inbox(tuple(taken), len(ordered) - len(taken), tuple(foreign))
+    left = len(ordered) - len(taken) + len(foreign[MAX_FOREIGN:])
+    return Inbox(tuple(taken), left, tuple(foreign[:MAX_FOREIGN]))
 
 
 def move_applied(lake: Lake, file: InboxFile) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk import Asset, AssetWatcher
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 # Above what the busiest stream sends between two runs; a longer queue is drained by the runs that follow.
 MAX_DRAINED = 20_000
 
+Entry = Mapping[str, str]
+
 
 def build_wake_up_asset(lake: Lake) -> Asset:
     """The asset whose events start on-change runs: a watcher waits at the queue in the triggerer."""
@@ -31,20 +34,38 @@ def build_wake_up_asset(lake: Lake) -> Asset:
     return Asset(name=name, group="lake", watchers=[AssetWatcher(name=name, trigger=trigger)])
 
 
-def take_wake_ups(lake: Lake, events: Iterable[Any]) -> tuple[int, list[str]]:
-    """Drain the queue; return how many calls there were, and a line for each message that is none.
+@dataclass(frozen=True)
+class WakeUps:
+    """``heard``: how many messages there were; ``notes``: a line for each that is no call; ``foreign``: their entries in the queue."""
 
-    ``events``: the asset events that started the run; the watcher has deleted their messages from the queue already. A
-    foreign message is put aside under ``rejected/`` before it is deleted.
+    heard: int
+    notes: tuple[str, ...]
+    foreign: tuple[Entry, ...]
+
+
+def take_wake_ups(lake: Lake, events: Iterable[Any]) -> WakeUps:
+    """Drain the queue. A foreign message is put aside under ``rejected/`` and stays in the queue, hidden for a while, until
+    ``forget`` is called: a retry finds it again.
+
+    ``events``: the asset events that started the run; the watcher has deleted their messages from the queue already.
     """
-    heard, notes = 0, []
+    heard, notes, foreign = 0, {}, []
     for message in (*_messages_of(events), *_drained(lake)):
         heard += 1
-        try:
-            check_wake_up(lake.pipeline.name, message["Body"])
-        except ForeignMessageError as error:
-            notes.append(_set_aside(lake, message, str(error)))
-    return heard, notes
+        reason = _foreign_reason(lake, message)
+        if reason is None:
+            continue
+        notes[message["MessageId"]] = _set_aside(lake, message, reason)
+        if "ReceiptHandle" in message:
+            foreign.append(_entry(message))
+    return WakeUps(heard, tuple(notes.values()), tuple(foreign))
+
+
+def forget(lake: Lake, entries: Sequence[Entry]) -> None:
+    """Delete messages from the queue."""
+    for first in range(0, len(entries), MESSAGES_AT_ONCE):
+        batch: Any = entries[first : first + MESSAGES_AT_ONCE]
+        lake.clients.sqs.delete_message_batch(QueueUrl=lake.settings.wake_up_queue_url, Entries=batch)
 
 
 def _messages_of(events: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
@@ -56,7 +77,7 @@ def _messages_of(events: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _drained(lake: Lake) -> Iterator[Mapping[str, Any]]:
-    """Messages from the queue until it shows none; each is deleted after whoever takes them has seen it.
+    """Messages from the queue until it shows none; calls are deleted after whoever takes them has seen them.
 
     Short polls: one that misses a message leaves it to the watcher, whose run finds an empty inbox.
     """
@@ -67,8 +88,19 @@ def _drained(lake: Lake) -> Iterator[Mapping[str, Any]]:
         if not messages:
             return
         yield from messages
-        entries: Any = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages]
-        sqs.delete_message_batch(QueueUrl=queue, Entries=entries)
+        forget(lake, [_entry(message) for message in messages if _foreign_reason(lake, message) is None])
+
+
+def _foreign_reason(lake: Lake, message: Mapping[str, Any]) -> str | None:
+    try:
+        check_wake_up(lake.pipeline.name, message["Body"])
+    except ForeignMessageError as error:
+        return str(error)
+    return None
+
+
+def _entry(message: Mapping[str, Any]) -> Entry:
+    return {"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]}
 
 
 def _set_aside(lake: Lake, message: Mapping[str, Any], reason: str) -> str:

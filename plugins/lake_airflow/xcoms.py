@@ -21,12 +21,12 @@ NOTE_KEY = "note"
 
 
 def read_plan(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What ``plan`` decided: now, nonce, covered_through, items, replayed, notes, action, compared."""
+    """What ``plan`` decided: now, nonce, covered_through, items, replayed, notes, action, compared; ``hear`` also contract_warnings."""
     return _pull(context, PLAN, PLAN_KEY)
 
 
 def read_batch(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The batch of this run: batch_id, since, manifest, billed_bytes, inbox_files."""
+    """The batch of this run: batch_id, since, manifest, inbox_files, inbox_left, foreign."""
     return _pull(context, BUILD_BATCH, BATCH_KEY)
 
 

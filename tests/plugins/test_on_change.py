@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
-from lake_airflow.inbox import read_inbox, set_aside
+from lake_airflow import pipelines
+from lake_airflow.inbox import MAX_FOREIGN, read_inbox, set_aside
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.batch import build_batch, read_manifest
-from lake_airflow.steps.finish import run_again
+from lake_airflow.steps.finish import finish, run_again
 from lake_airflow.steps.hear import hear
 
 from include.dynamo_lake.coverage import Coverage
@@ -23,9 +25,16 @@ from tests.plugins.fakes import FakeClients, context_of
 COVERED = "2026-11-24T01:00:00Z"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def lake(clients: FakeClients, pipeline: str) -> Lake:
-    return read_lake(pipeline)
+    lake = read_lake(pipeline)
+    for source in lake.sources:
+        clients.dynamodb.keys[lake.table_name(source.id)] = [(key.name, key.type) for key in source.key]
+        clients.dynamodb.streams[lake.table_name(source.id)] = {
+            "LatestStreamArn": lake.stream_arn(source.id),
+            "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        }
+    return lake
 
 
 @pytest.fixture
@@ -103,6 +112,45 @@ def test_a_foreign_message_is_put_aside_with_its_reason_and_the_run_goes_on(
     assert clients.sqs.messages == {}
 
 
+def test_a_foreign_message_is_told_where_nothing_else_came_too(
+    clients: FakeClients, pipeline: str, covered: None
+) -> None:
+    clients.sqs.messages = {"w0": "hello"}
+    goes_on, plan = heard(pipeline)
+    assert goes_on
+    assert len(plan["notes"]) == 1
+
+
+def test_a_foreign_message_is_told_by_the_retry_of_a_run_that_broke(
+    clients: FakeClients, lake: Lake, pipeline: str, covered: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_changes(clients, lake, "a")
+    clients.sqs.messages = {"good": build_wake_up(pipeline, []), "w0": "hello"}
+    with monkeypatch.context() as broken:
+        broken.setattr("lake_airflow.steps.hear.read_inbox", lambda lake: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            heard(pipeline)
+    assert list(clients.sqs.messages) == ["w0"]
+    clients.sqs.received.clear()  # its visibility timeout has passed
+    assert len(heard(pipeline)[1]["notes"]) == 1
+    assert clients.sqs.messages == {}
+
+
+@pytest.mark.parametrize("mode", ["both", "on_change"])
+def test_a_stream_that_is_not_heard_is_told_by_a_run_that_finds_nothing_else(
+    clients: FakeClients, lake: Lake, pipeline: str, covered: None, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = replace(lake.pipeline.schedule, mode=mode)
+    monkeypatch.setattr(pipelines, "read_declaration", lambda name: replace(lake.pipeline, schedule=schedule))
+    clients.dynamodb.streams[lake.table_name(lake.pipeline.main.id)]["LatestStreamArn"] = "another"
+    goes_on, plan = heard(pipeline)
+    assert goes_on
+    (warning,) = plan["contract_warnings"]
+    assert "has the stream another, the function hears" in warning
+    assert ("comes with the windows" in warning) == (mode == "both")
+    assert (f"comes with {pipeline}_reconcile" in warning) == (mode == "on_change")
+
+
 def test_events_that_no_watcher_sent_are_calls_too(
     clients: FakeClients, lake: Lake, pipeline: str, covered: None
 ) -> None:
@@ -152,9 +200,11 @@ def test_foreign_files_are_put_aside_with_the_reason_and_the_rest_goes_on(
     (good,) = put_changes(clients, lake, "good")
     foreign = {f"inbox/{main}/notes.txt": "name is not like", "inbox/another/x.json.gz": "under no declared source"}
     clients.s3.objects |= dict.fromkeys(foreign, b"foreign") | {"inbox/stray.json.gz": b"foreign"}
+    assert batch_of(pipeline)["foreign"] == batch_of(pipeline)["foreign"]  # a retry counts them again
     batch = batch_of(pipeline)
     assert [file.key for file in read_manifest(lake, batch["batch_id"]).inbox] == [good]
-    assert batch["set_aside"] == 3
+    assert len(batch["foreign"]) == 3
+    finish(pipeline, **context_of(batch=batch))
     for key, where in (
         (f"inbox/{main}/notes.txt", f"rejected/{main}/notes.txt"),
         ("inbox/another/x.json.gz", "rejected/_unknown/another/x.json.gz"),
@@ -180,3 +230,12 @@ def test_a_file_whose_name_spark_would_not_read_as_it_stands_is_put_aside(
 
 def test_a_file_that_another_run_has_put_aside_is_no_trouble(clients: FakeClients, lake: Lake) -> None:
     assert not set_aside(lake, "inbox/stray.json.gz", "not ours")
+
+
+def test_so_many_foreign_files_that_one_run_does_not_take_them_start_the_next_one(
+    clients: FakeClients, lake: Lake, pipeline: str
+) -> None:
+    clients.s3.objects |= {f"inbox/stray-{number}": b"x" for number in range(MAX_FOREIGN + 2)}
+    batch = batch_of(pipeline, max_inbox_bytes=1)
+    assert len(batch["foreign"]) == MAX_FOREIGN
+    assert run_again(**context_of(batch=batch)) == 2

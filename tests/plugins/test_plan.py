@@ -223,3 +223,11 @@ def test_a_cleared_run_gets_another_nonce(clients: FakeClients, lake: Lake, pipe
         plan(pipeline, "hourly", dag_run=dag_run("scheduled", at(1), at(2)), params={}, ti=told, dag=DAG)
         nonces.add(told.xcoms["me", "plan"]["nonce"])
     assert len(nonces) == 2
+
+
+@pytest.mark.parametrize("kind", ["bootstrap", "reconcile"])
+def test_a_dag_that_takes_no_range_refuses_one(clients: FakeClients, lake: Lake, pipeline: str, kind: Any) -> None:
+    context = {"dag": DAG, "dag_run": dag_run(), "params": {"start": "2026-11-24T00:00:00Z"}, "ti": FakeTaskInstance()}
+    with pytest.raises(PlanError, match=f"only {pipeline}_hourly takes"):
+        plan(pipeline, kind, **context)
+    assert COVERAGE_KEY not in clients.s3.objects

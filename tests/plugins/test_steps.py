@@ -302,7 +302,7 @@ def test_the_event_tells_how_long_changes_took_and_how_many_files_were_put_aside
     done, context = finished(clients, lake, pipeline)
     context["ti"].xcoms[FINISH, "return_value"] = done
     batch = context["ti"].xcoms["merge.build_batch", "batch"]
-    batch["set_aside"] = 2
+    batch["foreign"] = [["inbox/a", "why"], ["inbox/b", "why"]]
     written = WriteTimes(100, oldest="2026-11-24T01:50:00Z", p95="2026-11-24T01:58:00Z", median="2026-11-24T01:59:30Z")
     report = report_of(batch["batch_id"], written=written, set_aside={"inbox/x": "why"})
     clients.s3.objects[report_key(batch["batch_id"])] = report
@@ -314,9 +314,30 @@ def test_the_event_tells_how_long_changes_took_and_how_many_files_were_put_aside
 
 
 def test_a_run_that_had_nothing_due_tells_nothing(clients: FakeClients, lake: Lake, pipeline: str) -> None:
-    context = context_of(plan=told_plan(items=()), batch={"batch_id": "b"})
+    context = context_of(plan=told_plan(items=()), batch={"batch_id": "b", "foreign": []})
     with pytest.raises(AirflowSkipException):
         announce(pipeline, (), (), context)
+
+
+@pytest.mark.parametrize(
+    ("told", "foreign"),
+    [
+        ({"notes": ["a message is foreign"]}, []),
+        ({"contract_warnings": ["a stream is off"]}, []),
+        ({}, [["inbox/x", "why"]]),
+    ],
+)
+def test_a_run_that_only_put_something_aside_or_warns_tells_it(
+    clients: FakeClients, lake: Lake, pipeline: str, told: dict[str, Any], foreign: list[list[str]]
+) -> None:
+    put_exports(clients, lake, records=0)
+    done, context = finished(clients, lake, pipeline)
+    context["ti"].xcoms[FINISH, "return_value"] = done
+    context["ti"].xcoms["plan", "plan"] = {**told_plan(items=()), **told}
+    context["ti"].xcoms["merge.build_batch", "batch"]["foreign"] = foreign
+    extra = announce(pipeline, (), (), {**context, "outlet_events": Outlets()})
+    assert (extra["notes"], extra["contract_warnings"]) == (told.get("notes", []), told.get("contract_warnings", []))
+    assert extra["rejected_files"] == len(foreign)
 
 
 def test_a_pointer_moved_by_hand_is_put_back_and_the_warning_names_who_may_crawl(

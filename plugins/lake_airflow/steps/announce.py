@@ -40,12 +40,13 @@ def build_asset(lake: Lake) -> Asset:
 
 
 def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], context: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill the asset event's extra and keep it in the bucket; where nothing was due and nothing changed, skip."""
-    lake, plan, batch_id = read_lake(pipeline), read_plan(context), read_batch(context)["batch_id"]
+    """Fill the asset event's extra and keep it in the bucket; where nothing was due, changed or to be told, skip."""
+    lake, plan, batch = read_lake(pipeline), read_plan(context), read_batch(context)
     job_run_id = read_result(context, GLUE_JOB)
-    if not plan["items"] and not plan["replayed"] and job_run_id is None:
+    heard = plan.get("contract_warnings", [])
+    if not (plan["items"] or plan["replayed"] or job_run_id or plan["notes"] or heard or batch["foreign"]):
         raise AirflowSkipException("Nothing was due and nothing changed")
-    manifest = read_manifest(lake, batch_id)
+    manifest = read_manifest(lake, batch["batch_id"])
     usage = Usage(
         export_bytes=tuple(
             read_billed_bytes(lake.clients.s3, lake.bucket, export)
@@ -56,12 +57,12 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
         scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),
     )
     covered: str | None = read_result(context, FINISH)["covered_through"]
-    warnings: list[str] = read_result(context, CHECK_CONTRACT) or []
+    warnings: list[str] = read_result(context, CHECK_CONTRACT) or heard
     extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"]), "contract_warnings": warnings}
-    extra["rejected_files"] += read_batch(context)["set_aside"]
+    extra["rejected_files"] += len(batch["foreign"])
     context["outlet_events"][build_asset(lake)].extra = extra
     log.info("%s", build_sentence(lake, extra))
-    _keep(lake, batch_id, extra, context)
+    _keep(lake, manifest.batch_id, extra, context)
     tell_freshness(lake.clients.logs, lake.settings.run_log, extra)
     return extra
 

@@ -15,7 +15,7 @@ from include.dynamo_lake.windows import Window, format_instant, parse_instant
 from lake_airflow.errors import ExportFailedError
 from lake_airflow.exports import find_attempts, read_source_export
 from lake_airflow.iceberg import newest_mark, read_head
-from lake_airflow.inbox import read_inbox, set_aside
+from lake_airflow.inbox import read_inbox
 from lake_airflow.lake_state import read_published
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.xcoms import BATCH_KEY, FINISH, GLUE_JOB, read_plan
@@ -27,7 +27,8 @@ def build_batch(pipeline: str, max_inbox_bytes: int | None = None, **context: An
     """Write the batch manifest and return the task to go on with: the merge, or finish where there is nothing to do.
 
     The batch goes to XCom ``batch``: its id, its manifest, the instant that it is not older than, how many change files
-    of the inbox it takes (the oldest within ``max_inbox_bytes``) and leaves, and how many foreign ones were put aside.
+    of the inbox it takes (the oldest within ``max_inbox_bytes``) and leaves, and the foreign ones with the reason, which
+    ``finish`` puts aside: until then a retry finds them again.
 
     Raises:
         ChangeFileError: an export is not what its manifests say; the object is named.
@@ -35,8 +36,6 @@ def build_batch(pipeline: str, max_inbox_bytes: int | None = None, **context: An
     """
     lake, plan = read_lake(pipeline), read_plan(context)
     inbox = read_inbox(lake, max_inbox_bytes)
-    for foreign, why in inbox.foreign:
-        set_aside(lake, foreign, why)
     manifest = build_manifest(lake, plan, inbox.files, dag_id=context["dag"].dag_id, run_id=context["run_id"])
     key = manifest_key(manifest.batch_id)
     lake.clients.s3.put_object(
@@ -49,7 +48,7 @@ def build_batch(pipeline: str, max_inbox_bytes: int | None = None, **context: An
         "manifest": f"s3://{lake.bucket}/{key}",
         "inbox_files": len(manifest.inbox),
         "inbox_left": inbox.left,
-        "set_aside": len(inbox.foreign),
+        "foreign": [list(one) for one in inbox.foreign],
     }
     context["ti"].xcom_push(key=BATCH_KEY, value=batch)
     log.info("Batch %s: %s", manifest.batch_id, reason or "nothing to do")

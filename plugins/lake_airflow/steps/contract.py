@@ -34,12 +34,17 @@ def check_contract(pipeline: str) -> list[str]:
     wrong = [problem for source, table in tables.items() if (problem := _key_problem(table, source))]
     if wrong:
         raise ContractError("\n".join(wrong))
-    warnings = [warning for source, table in tables.items() for warning in _stream_warnings(lake, table, source)]
+    warnings = _stream_warnings(lake, tables)
     warnings += [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
     for warning in commit_warned(lake.clients.s3, lake.bucket, warnings):
         log.warning(warning)
     log.info("%d warnings hold; the run report lists them", len(warnings))
     return warnings
+
+
+def stream_warnings(lake: Lake) -> list[str]:
+    """What the function does not hear of the sources' streams, with the remedy."""
+    return _stream_warnings(lake, {source: _describe(lake, source) for source in lake.sources})
 
 
 def _describe(lake: Lake, source: Source) -> TableDescriptionTypeDef:
@@ -63,23 +68,29 @@ def _key_text(key: Iterable[tuple[str, str]]) -> str:
     return " + ".join(f"{name} ({kind})" for name, kind in key)
 
 
-def _stream_warnings(lake: Lake, table: TableDescriptionTypeDef, source: Source) -> Iterator[str]:
-    """What the pipeline no longer hears: its windows carry the changes, late."""
+def _stream_warnings(lake: Lake, tables: Mapping[Source, TableDescriptionTypeDef]) -> list[str]:
+    return [warning for source, table in tables.items() for warning in _unheard(lake, table, source)]
+
+
+def _unheard(lake: Lake, table: TableDescriptionTypeDef, source: Source) -> Iterator[str]:
+    """What the pipeline no longer hears of one table; its windows carry the changes late, where it has an hourly DAG."""
     mapped = lake.stream_arn(source.id)
     if not mapped:
         return
+    has_windows = lake.pipeline.schedule.mode != "on_change"
+    missed = "with the windows" if has_windows else f"with {lake.names.dag_id('reconcile')} (repair)"
     stream = table.get("StreamSpecification")
     name, view = table["TableName"], stream.get("StreamViewType") if stream else None
     switch = f"aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE"
     if not stream or not stream["StreamEnabled"]:
         yield (
-            f"Source {source.id}: the stream of table {name} is off, so changes come with the windows alone: switch it on "
+            f"Source {source.id}: the stream of table {name} is off, so changes come {missed} alone: switch it on "
             f"({switch}), then deploy again: its ARN is a new one"
         )
     elif table.get("LatestStreamArn") != mapped:
         yield (
             f"Source {source.id}: table {name} has the stream {table.get('LatestStreamArn')}, the function hears {mapped}: "
-            "deploy again, which maps it to the present one; what was written meanwhile comes with the windows"
+            f"deploy again, which maps it to the present one; what was written meanwhile comes {missed}"
         )
     elif view not in _WITH_NEW_IMAGES:
         yield (

@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 
 def finish(pipeline: str, **context: Any) -> dict[str, Any]:
-    """Move the batch's inbox files to ``applied/`` (those that the job could not read to ``rejected/``), then move the
-    coverage on; return what is covered now.
+    """Move the batch's inbox files to ``applied/`` (foreign ones, and those that the job could not read, to ``rejected/``),
+    then move the coverage on; return what is covered now.
     """
-    lake = read_lake(pipeline)
-    manifest = read_manifest(lake, read_batch(context)["batch_id"])
+    lake, batch = read_lake(pipeline), read_batch(context)
+    manifest = read_manifest(lake, batch["batch_id"])
     refused = _refused_by_job(lake, manifest.batch_id)
-    for key, reason in refused.items():
+    for key, reason in (*refused.items(), *batch["foreign"]):
         set_aside(lake, key, reason)
     moved = sum(move_applied(lake, file) for file in manifest.inbox if file.key not in refused)
     now = present_of(lake.clients.s3.head_bucket(Bucket=lake.bucket))

@@ -53,6 +53,8 @@ def plan(pipeline: str, kind: Kind, **context: Any) -> list[dict[str, Any]]:
     """
     lake = read_lake(pipeline)
     require_one_version(lake, Path(context["dag"].fileloc).parent)
+    if kind != "hourly":
+        _refuse_range(lake, context["params"])
     request = (
         build_reconcile_request(context["params"])
         if kind == "reconcile"
@@ -171,6 +173,15 @@ def _plan_to_json(decision: Decision, now: datetime, action: Action) -> dict[str
         "action": action,
         "compared": item_to_json(decision.compared) if decision.compared else None,
     }
+
+
+def _refuse_range(lake: Lake, params: Mapping[str, Any]) -> None:
+    """A range that is not taken must not look as if it were."""
+    if params.get("start") or params.get("end"):
+        raise PlanError(
+            f"start and end are given, which only {lake.names.dag_id('hourly')} takes: this DAG always looks at the present; "
+            "leave them out, or run that one"
+        )
 
 
 def _read_param(name: str, value: Any) -> datetime | None:

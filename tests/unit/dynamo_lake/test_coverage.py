@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -114,6 +115,15 @@ def test_a_short_tail_in_the_future_says_from_when_it_can_be_taken() -> None:
 def test_a_range_that_cannot_be_taken_is_named(start: int, end: int, problem: str) -> None:
     with pytest.raises(PlanError, match=problem):
         plan_range(covered(0), at(start), at(end), now=at(5), bootstrap_dag=DAG)
+
+
+def test_a_range_before_the_log_is_refused_and_one_that_begins_there_says_what_is_left_out() -> None:
+    known = replace(covered(3, log=(Window(at(2), at(3)),)), since=at(0))
+    with pytest.raises(PlanError, match=r"logged from 2026-03-01T02:00:00Z on \(36 days at most\)\. .* run "):
+        plan_range(known, at(0.5), at(1.5), now=at(5), bootstrap_dag=DAG)
+    decision = plan_range(known, at(0.5), at(3), now=at(5), bootstrap_dag=DAG)
+    assert decision.replayed == (Window(at(2), at(3)),)
+    assert "before 2026-03-01T02:00:00Z is not replayed" in decision.notes[0]
 
 
 def test_a_bootstrap_replaces_the_plan_and_never_lies_before_its_end() -> None:
