@@ -8,22 +8,25 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
-from include.dynamo_lake.errors import LakeError
+from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
 from include.laptop.airflow_env import airflow_environment
 from include.laptop.dag_run import UnknownDagError, output_to, prepare_home, run_dag
 from include.laptop.running import Progress, read_all_deployed, read_running
 
+# DAGs that always look at the present.
+WITHOUT_RANGE = ("_bootstrap", "_on_change", "_reconcile")
+
 
 def main() -> int:
     """Return 0 when the run succeeded, 1 when it failed, 2 for a DAG or parameters that do not exist."""
     options = _parser().parse_args()
-    conf = {name: value for name, value in (("start", options.start), ("end", options.end)) if value}
-    conf |= json.loads(options.conf)
     home = paths.LOCAL / "airflow" / "runs" / f"{options.dag}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     log_path = home / "run.log"
     try:
+        conf = _read_conf(options)
         aws = read_running()
         os.environ.update(aws)
         os.environ.update(airflow_environment(aws, read_all_deployed(aws), home))
@@ -38,6 +41,20 @@ def main() -> int:
     if succeeded:
         shutil.rmtree(home / "logs", ignore_errors=True)
     return 0 if succeeded else 1
+
+
+def _read_conf(options: argparse.Namespace) -> dict[str, Any]:
+    """The run's params; raise ``TerminalError`` where they are no JSON object, or a range for a DAG that takes none."""
+    try:
+        more = json.loads(options.conf)
+    except ValueError as error:
+        raise TerminalError(f"CONF={options.conf} is not JSON: {error}") from error
+    if not isinstance(more, dict):
+        raise TerminalError(f"CONF={options.conf}: write the params as a JSON object")
+    conf = {name: value for name, value in (("start", options.start), ("end", options.end)) if value} | more
+    if conf.keys() & {"start", "end"} and options.dag.endswith(WITHOUT_RANGE):
+        raise TerminalError(f"{options.dag} takes no range: leave START and END out, or run the pipeline's hourly DAG")
+    return conf
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,19 +9,20 @@ import signal
 import sys
 import threading
 
-from include.dynamo_lake.declaration import pipeline_names, read_declaration
 from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
-from include.laptop.running import Progress, deploy_all, read_running
+from include.laptop.running import Progress, deploy_all, read_declarations, read_running
+from include.local_aws.clock import Clock, parse_instant
 from include.local_aws.process import RunningLocalAws, start_local_aws
 
 
 def main() -> int:
-    """Serve until SIGINT or SIGTERM; return 1 when local AWS or a deployment fails, 2 for declarations or a place that forbid it."""
+    """Serve until SIGINT or SIGTERM; 1 when local AWS or a deployment fails, 2 where clock, declarations or place forbid it."""
     parser = argparse.ArgumentParser(prog="make local-aws", description=__doc__)
     parser.add_argument("--clock", help="start at this instant of the past (ISO 8601)")
     options = parser.parse_args()
     try:
+        _check_clock(options.clock)
         _check_place()
     except LakeError as error:
         print(error, file=sys.stderr)
@@ -31,7 +32,11 @@ def main() -> int:
         signal.signal(name, lambda _signal, _frame: stopping.set())
     paths.AWS_ENV_FILE.unlink(missing_ok=True)
     say = Progress()
-    running = start_local_aws(paths.AWS_DATA, clock=options.clock, port=int(os.environ.get("PORT", "0")))
+    try:
+        running = start_local_aws(paths.AWS_DATA, clock=options.clock, port=int(os.environ.get("PORT", "0")))
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
     try:
         return _serve(running, stopping, say)
     except LakeError as error:
@@ -42,10 +47,19 @@ def main() -> int:
         running.stop()
 
 
+def _check_clock(clock: str | None) -> None:
+    """Refuse what is no instant of the past."""
+    if clock is None:
+        return
+    try:
+        Clock(parse_instant(clock))
+    except ValueError as error:
+        raise TerminalError(f"`CLOCK={clock}` cannot be: {error}") from error
+
+
 def _check_place() -> None:
     """Refuse mistaken declarations, and a second local AWS in one checkout: it would take the place of the first one's settings."""
-    for name in pipeline_names():
-        read_declaration(name)
+    read_declarations()
     try:
         aws = read_running()
     except TerminalError:

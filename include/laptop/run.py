@@ -12,7 +12,7 @@ from include.laptop import paths
 from include.laptop.athena import render_table
 from include.laptop.expected import sort_key
 from include.laptop.local_pipeline import LocalPipeline, local_pipelines
-from include.laptop.running import Progress
+from include.laptop.running import Progress, read_declarations
 from include.local_aws import demo
 
 FOLDER = paths.LOCAL / "run"
@@ -25,12 +25,17 @@ class RunFailedError(Exception):
 
 
 def main() -> int:
-    """Return 0 only if the rows out of Athena are right."""
+    """Return 0 only if the rows out of Athena are right; 2 for a number of items or declarations that forbid a start."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--items", type=int, default=5000, help="items in the main table, at least 8")
     options = parser.parse_args()
     if options.items < 8:
         print(f"ITEMS={options.items}: give at least 8, so that every kind of change has an item", file=sys.stderr)
+        return 2
+    try:
+        read_declarations()
+    except LakeError as error:
+        print(error, file=sys.stderr)
         return 2
     shutil.rmtree(FOLDER, ignore_errors=True)
     say = Progress()

@@ -10,8 +10,8 @@ from pathlib import Path
 import boto3
 
 from include.deploy.deployment import Choices, Deployed, deploy, read_deployed
-from include.dynamo_lake.declaration import pipeline_names, read_declaration
-from include.dynamo_lake.errors import TerminalError
+from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
+from include.dynamo_lake.errors import DeclarationError, TerminalError
 from include.laptop import paths
 from include.local_aws.process import ask, read_environment
 
@@ -37,15 +37,29 @@ def read_running(env_file: Path = paths.AWS_ENV_FILE) -> dict[str, str]:
     return aws
 
 
+def read_declarations() -> tuple[Pipeline, ...]:
+    """Read every declaration before anything is done with one; raise ``TerminalError`` with the mistakes of all."""
+    pipelines: list[Pipeline] = []
+    mistakes: list[DeclarationError] = []
+    for name in pipeline_names():
+        try:
+            pipelines.append(read_declaration(name))
+        except DeclarationError as error:
+            mistakes.append(error)
+    if mistakes:
+        raise TerminalError("\n".join(map(str, mistakes)))
+    return tuple(pipelines)
+
+
 def deploy_all(aws: Mapping[str, str], say: Callable[[str], None]) -> tuple[Deployed, ...]:
     """Deploy the stack of every declaration."""
     choices = Choices()
-    return tuple(deploy(session(aws), paths.ROOT, read_declaration(name), choices, say) for name in pipeline_names())
+    return tuple(deploy(session(aws), paths.ROOT, pipeline, choices, say) for pipeline in read_declarations())
 
 
 def read_all_deployed(aws: Mapping[str, str]) -> tuple[Deployed, ...]:
     """What is deployed for every declaration."""
-    return tuple(read_deployed(session(aws), read_declaration(name)) for name in pipeline_names())
+    return tuple(read_deployed(session(aws), pipeline) for pipeline in read_declarations())
 
 
 class Progress:

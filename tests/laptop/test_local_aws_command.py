@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.dynamo_lake.errors import DeclarationError, Mistake, TerminalError
-from include.laptop import local_aws, paths
+from include.laptop import local_aws, paths, running
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,39 @@ def test_mistaken_declarations_are_told_before_anything_is_started(
         raise TerminalError("none")
 
     monkeypatch.setattr(local_aws, "read_running", none_runs)
-    monkeypatch.setattr(local_aws, "read_declaration", read)
+    monkeypatch.setattr(running, "pipeline_names", lambda: ("orders", "parcels"))
+    monkeypatch.setattr(running, "read_declaration", read)
     assert local_aws.main() == 2
-    assert "title: missing" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.count("title: missing") == 2
+    assert "orders.toml" in told
+    assert "parcels.toml" in told
     assert nothing_starts.exists()
+
+
+@pytest.mark.parametrize(
+    ("clock", "told"),
+    [("tomorrow", "is no instant"), ("2999-01-01T00:00:00Z", "in the future"), ("2026-11-24", "is no instant")],
+)
+def test_a_clock_that_is_no_past_instant_is_refused_in_one_line(
+    clock: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["local-aws", "--clock", clock])
+    assert local_aws.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+def test_a_local_aws_that_does_not_start_is_an_exit_status_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(*_: object, **__: object) -> None:
+        raise RuntimeError("local AWS did not start")
+
+    def none_runs() -> dict[str, str]:
+        raise TerminalError("none")
+
+    monkeypatch.setattr(local_aws, "read_running", none_runs)
+    monkeypatch.setattr(local_aws, "start_local_aws", start)
+    assert local_aws.main() == 1
+    assert capsys.readouterr().err == "local AWS did not start\n"
