@@ -54,7 +54,7 @@ def test_mistaken_declarations_are_told_before_anything_is_started(
 
 @pytest.mark.parametrize(
     ("clock", "told"),
-    [("tomorrow", "is no instant"), ("2999-01-01T00:00:00Z", "in the future"), ("2026-11-24", "is no instant")],
+    [("tomorrow", "'tomorrow'"), ("2999-01-01T00:00:00Z", "in the future"), ("2026-11-24", "has no offset")],
 )
 def test_a_clock_that_is_no_past_instant_is_refused_in_one_line(
     clock: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
