@@ -16,12 +16,15 @@ _HOUR_S = Decimal(3600)
 
 @dataclass(frozen=True)
 class Usage:
-    """What a run used: billed bytes per export, DPU-seconds of its merge, crawls it started, bytes scanned per query."""
+    """What a run used: billed bytes per export of a window that it started, DPU-seconds of its merge, crawls it started, bytes
+    scanned per query, billed bytes per full export that it started.
+    """
 
     export_bytes: tuple[int, ...]
     dpu_seconds: float
     crawls: int
     scanned_bytes: tuple[int, ...]
+    full_export_bytes: tuple[int, ...] = ()
 
 
 @cache
@@ -36,8 +39,9 @@ def read_prices() -> Mapping[str, Decimal]:
 def estimate_cost(usage: Usage, prices: Mapping[str, Decimal]) -> dict[str, str]:
     """Cost in the list's currency by part, and in total, rounded up to 0.0001; as text, so that no float enters."""
     glue = prices["glue_dpu_hour"] / _HOUR_S
+    windows = _billed(usage.export_bytes, prices["export_incremental_min_bytes"]) / _GB * prices["export_per_gb"]
     parts = {
-        "exports": _billed(usage.export_bytes, prices["export_incremental_min_bytes"]) / _GB * prices["export_per_gb"],
+        "exports": windows + sum(usage.full_export_bytes) / _GB * prices["export_full_per_gb"],
         "merge": Decimal(str(usage.dpu_seconds)) * glue,
         "crawls": usage.crawls * prices["crawl_min_seconds"] * prices["crawler_dpus"] * glue,
         "queries": _billed(usage.scanned_bytes, prices["athena_min_bytes"]) / _TB * prices["athena_per_tb"],

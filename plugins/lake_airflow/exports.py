@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
@@ -92,11 +93,15 @@ def read_source_export(s3: S3Client, bucket: str, source: str, item: PlanItem, e
     return SourceExport(source, item, export_arn, prefix, files)
 
 
-def read_billed_bytes(s3: S3Client, bucket: str, export: SourceExport) -> int:
-    """Bytes that a finished export was billed for, from its manifest."""
+def read_billed_bytes(s3: S3Client, bucket: str, export: SourceExport, since: datetime) -> int | None:
+    """Bytes that a finished export was billed for, from its manifest; None where it was started before ``since``."""
     key = f"{export.prefix}{_ROOT}{export.export_arn.rpartition('/')[2]}/manifest-summary.json"
     stored = read_object(s3, bucket, key)
-    return int(json.loads(stored.body).get("billedSizeBytes", 0)) if stored else 0
+    summary = json.loads(stored.body) if stored else {}
+    started = summary.get("startTime")
+    if started is not None and datetime.fromisoformat(started) < since:
+        return None
+    return int(summary.get("billedSizeBytes", 0))
 
 
 def _export_ids(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:

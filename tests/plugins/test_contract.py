@@ -31,15 +31,17 @@ def crawl(clients: FakeClients, lake: Lake, source_id: str, **types: str) -> Non
     clients.glue.tables[lake.settings.sources_database, lake.table_name(source_id).lower()] = table
 
 
-def crawl_as_declared(clients: FakeClients, lake: Lake) -> None:
+def crawl_as_declared(clients: FakeClients, lake: Lake, **others: str) -> None:
+    """As a crawler would find tables of declared types; ``others``: what it finds inside the main source's entries instead."""
     for source in lake.sources:
         declared = declared_attributes(lake.pipeline, source)
-        crawl(
-            clients,
-            lake,
-            source.id,
-            **{name: "string" if "S" in tags or not tags else "bigint" for name, tags in declared.items()},
-        )
+        types = {name: "string" if "S" in tags or not tags else "bigint" for name, tags in declared.items()}
+        (entries,) = (name for name, tags in declared.items() if tags == {"L"})
+        inside = {name.partition("[].")[2]: kind for name, kind in types.items() if "[]." in name}
+        inside |= others if source == lake.pipeline.main else {}
+        members = ",".join(f"{name}:{kind}" for name, kind in inside.items())
+        top = {name: kind for name, kind in types.items() if "[]." not in name}
+        crawl(clients, lake, source.id, **{**top, entries: f"array<struct<{members}>>"})
 
 
 def test_tables_as_declared_pass_without_a_word(clients: FakeClients, lake: Lake, pipeline: str) -> None:
@@ -134,6 +136,36 @@ def test_an_odd_type_warns_and_names_what_is_accepted(clients: FakeClients, lake
     crawl(clients, lake, source.id, **{source.key[0].name.lower(): "struct<a:string>"})
     (warning,) = check_contract(pipeline)
     assert "was crawled as struct<a:string>, the declaration accepts S" in warning
+
+
+def test_a_new_attribute_of_an_entry_warns(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    crawl_as_declared(clients, lake, bonus="decimal(10,2)", extra="struct<a:string,b:array<struct<c:string,d:bigint>>>")
+    entries = lake.pipeline.target.list.lower()
+    assert [warning.partition(" is not in")[0].partition(": ")[2] for warning in check_contract(pipeline)] == [
+        f"attribute {entries}[].bonus (decimal(10,2))",
+        f"attribute {entries}[].extra (struct<a:string,b:array<struct<c:string,d:bigint>>>)",
+    ]
+
+
+def test_an_odd_type_inside_an_entry_warns(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    of_entries = [one.attribute for one in lake.pipeline.target.columns if one.origin == "item" and one.attribute]
+    name = next(one.name for one in of_entries if one.list)
+    crawl_as_declared(clients, lake, **{name.lower(): "boolean"})
+    (warning,) = check_contract(pipeline)
+    assert f"attribute {lake.pipeline.target.list.lower()}[].{name.lower()} was crawled as boolean" in warning
+
+
+def test_a_list_that_is_none_warns(clients: FakeClients, lake: Lake, pipeline: str) -> None:
+    crawl_as_declared(clients, lake)
+    place = lake.settings.sources_database, lake.table_name(lake.pipeline.main.id).lower()
+    (column,) = (
+        one
+        for one in clients.glue.tables[place]["StorageDescriptor"]["Columns"]
+        if one["Name"] == lake.pipeline.target.list.lower()
+    )
+    column["Type"] = "string"
+    (warning,) = check_contract(pipeline)
+    assert "was crawled as string, the declaration accepts L" in warning
 
 
 def test_a_table_is_looked_for_under_the_name_that_a_crawler_gives_it() -> None:

@@ -7,11 +7,13 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
+from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.errors import ExportFailedError
 from lake_airflow.lake_state import read_coverage
 from lake_airflow.pipelines import Lake, read_lake
@@ -53,13 +55,16 @@ def told_plan(nonce: str = "n1", items: Any = (ITEM,)) -> dict[str, Any]:
     }
 
 
-def put_exports(clients: FakeClients, lake: Lake, records: int) -> None:
+def put_exports(clients: FakeClients, lake: Lake, records: int, **summary: Any) -> None:
     for source in lake.sources:
         prefix = export_prefix(source.id, WINDOW)
         key = f"{prefix}AWSDynamoDB/data/x.json.gz"
         line = {"itemCount": records, "md5Checksum": "m", "etag": "e", "dataFileS3Key": key}
         clients.s3.objects[key] = b"12345"
-        for name, content in (("files", line), ("summary", {"itemCount": records, "billedSizeBytes": 5_000_000})):
+        for name, content in (
+            ("files", line),
+            ("summary", {"itemCount": records, "billedSizeBytes": 5_000_000, **summary}),
+        ):
             body = json.dumps(content).encode()
             stem = f"{prefix}AWSDynamoDB/0001/manifest-{name}"
             clients.s3.objects[f"{stem}.json"] = body
@@ -293,6 +298,24 @@ def test_the_event_tells_windows_completeness_lag_bytes_and_cost(
     assert json.loads(clients.s3.objects[event_key(batch_id)]) == extra
     (line,) = clients.logs.messages[lake.settings.run_log, batch_id]
     assert json.loads(line)["LagHours"] == round(3 / 3600, 3)
+
+
+@pytest.mark.parametrize(("started", "count"), [("2026-11-24T02:00:02.999Z", 0), ("2026-11-24T02:00:03.001Z", 1)])
+def test_the_cost_has_the_exports_that_the_run_started_alone(
+    clients: FakeClients, lake: Lake, pipeline: str, started: str, count: int
+) -> None:
+    put_exports(clients, lake, records=0, startTime=started)
+    done, context = finished(clients, lake, pipeline)
+    context["ti"].xcoms[FINISH, "return_value"] = done
+    extra = announce(pipeline, (), (), {**context, "outlet_events": Outlets()})
+    assert extra["bytes"]["exported"] == 5_000_000 * len(lake.sources) * count
+    assert Decimal(extra["cost_usd"]["exports"]) == Decimal("0.0010") * len(lake.sources) * count
+
+
+def test_the_minimum_of_an_incremental_export_is_none_of_a_full_one() -> None:
+    prices = {**read_prices(), "export_full_per_gb": Decimal("0.2")}
+    assert estimate_cost(Usage((), 0.0, 0, (), (1_000_000,)), prices)["exports"] == "0.0002"
+    assert estimate_cost(Usage((1_000_000,), 0.0, 0, ()), prices)["exports"] == "0.0010"
 
 
 def test_the_event_tells_how_long_changes_took_and_how_many_files_were_put_aside(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.dynamo_lake.coverage import FullExport, PlanItem
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.names import manifest_key, report_key
 from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import RunReport
-from include.dynamo_lake.windows import format_instant, parse_instant
+from include.dynamo_lake.windows import Window, format_instant, parse_instant
 from lake_airflow.aws import present_of
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.exports import read_billed_bytes
@@ -48,10 +49,8 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
         raise AirflowSkipException("Nothing was due and nothing changed")
     manifest = read_manifest(lake, batch["batch_id"])
     usage = Usage(
-        export_bytes=tuple(
-            read_billed_bytes(lake.clients.s3, lake.bucket, export)
-            for export in (*manifest.exports, *manifest.compared)
-        ),
+        export_bytes=tuple(_billed_bytes(lake, manifest, Window)),
+        full_export_bytes=tuple(_billed_bytes(lake, manifest, FullExport)),
         dpu_seconds=_dpu_seconds(lake, job_run_id) if job_run_id else 0.0,
         crawls=sum(1 for task_id in crawls if read_result(context, task_id)),
         scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),
@@ -86,7 +85,7 @@ def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None
         "rows_total": report.rows_total if report else None,
         "quarantined": report.quarantine.total if report else None,
         "bytes": {
-            "exported": sum(usage.export_bytes),
+            "exported": sum((*usage.export_bytes, *usage.full_export_bytes)),
             "written": report.bytes_written if report else 0,
             "scanned": sum(usage.scanned_bytes),
         },
@@ -124,6 +123,16 @@ def _read_report_if_any(lake: Lake, batch_id: str) -> RunReport | None:
     """The run report of a batch; None where the batch needed no merge."""
     stored = read_object(lake.clients.s3, lake.bucket, report_key(batch_id))
     return RunReport.from_json(stored.body) if stored else None
+
+
+def _billed_bytes(lake: Lake, manifest: BatchManifest, kind: type[PlanItem]) -> Iterator[int]:
+    """What each export of a kind was billed for that this run started; one that it found there was paid before."""
+    exports = {export.export_arn: export for export in (*manifest.exports, *manifest.compared)}
+    for export in exports.values():
+        if isinstance(export.item, kind):
+            billed = read_billed_bytes(lake.clients.s3, lake.bucket, export, since=manifest.now)
+            if billed is not None:
+                yield billed
 
 
 def _dpu_seconds(lake: Lake, job_run_id: str) -> float:

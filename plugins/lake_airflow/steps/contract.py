@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from include.dynamo_lake.declaration import Attribute, Pipeline, Source
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Types that a DynamoDB crawler gives to an attribute, by the tag that a declaration accepts.
-_CRAWLED_BY_TAG = {"S": {"string"}, "N": {"bigint", "int", "double", "decimal", "float", "long"}}
+_CRAWLED_BY_TAG = {"S": {"string"}, "N": {"bigint", "int", "double", "decimal", "float", "long"}, "L": {"array"}}
+_ENTRIES = "array<struct<"
 _WITH_NEW_IMAGES = {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}
 
 
@@ -38,7 +39,7 @@ def check_contract(pipeline: str) -> list[str]:
     warnings += [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
     for warning in commit_warned(lake.clients.s3, lake.bucket, warnings):
         log.warning(warning)
-    log.info("%d warnings hold; the run report lists them", len(warnings))
+    log.info("%d warnings hold; the asset event lists them", len(warnings))
     return warnings
 
 
@@ -106,12 +107,35 @@ def _schema_warnings(lake: Lake, source: Source) -> Iterator[str]:
         return
     columns = {one["Name"].lower(): one.get("Type", "") for one in crawled["StorageDescriptor"].get("Columns", [])}
     declared = declared_attributes(lake.pipeline, source)
-    for name in sorted(columns.keys() - declared.keys()):
-        yield f"Source {source.id}: attribute {name} ({columns[name]}) is not in the declaration; it stays in the mirror only"
+    lists = {name for name, tags in declared.items() if tags == {"L"}}
+    found = dict(_crawled_attributes(columns, lists))
+    for name in sorted(found.keys() - declared.keys()):
+        yield f"Source {source.id}: attribute {name} ({found[name]}) is not in the declaration; it stays in the mirror only"
     for name, tags in sorted(declared.items()):
-        found = columns.get(name)
-        if found is not None and tags and not _matches(found, tags):
-            yield f"Source {source.id}: attribute {name} was crawled as {found}, the declaration accepts {'/'.join(sorted(tags))}"
+        kind = found.get(name)
+        if kind is not None and tags and not _matches(kind, tags):
+            yield f"Source {source.id}: attribute {name} was crawled as {kind}, the declaration accepts {'/'.join(sorted(tags))}"
+
+
+def _crawled_attributes(columns: Mapping[str, str], lists: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The type of every attribute, and of every member of the entries of a declared list."""
+    for name, kind in columns.items():
+        yield name, kind
+        if name in lists and kind.startswith(_ENTRIES):
+            for member in _members(kind.removeprefix(_ENTRIES).removesuffix(">>")):
+                inside, _, of_type = member.partition(":")
+                yield f"{name}[].{inside.lower()}", of_type
+
+
+def _members(struct: str) -> Iterator[str]:
+    """Members of a struct's type, ``name:type``: commas inside a member's own type separate nothing."""
+    depth, start = 0, 0
+    for place, character in enumerate(struct):
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and depth == 0:
+            yield struct[start:place]
+            start = place + 1
+    yield struct[start:]
 
 
 def crawled_name(table: str) -> str:
@@ -120,11 +144,11 @@ def crawled_name(table: str) -> str:
 
 
 def declared_attributes(pipeline: Pipeline, source: Source) -> Mapping[str, frozenset[str]]:
-    """Declared top-level attributes of a source in lower case, with the accepted tags (none: any type fits)."""
+    """Declared attributes of a source by path in lower case (``list[].name``), with the accepted tags (none: any type fits)."""
     accepted: dict[str, frozenset[str]] = {key.name.lower(): frozenset({key.type}) for key in source.key}
     for attribute, tags in _attributes(pipeline, source):
-        top = (attribute.list or attribute.name).lower()
-        accepted[top] = frozenset() if attribute.list else accepted.get(top, frozenset()) | frozenset(tags)
+        path = attribute.path.lower()
+        accepted[path] = accepted.get(path, frozenset()) | frozenset(tags)
     if source.day:
         accepted.setdefault(source.day.lower(), frozenset())
     return accepted
@@ -139,9 +163,9 @@ def _attributes(pipeline: Pipeline, source: Source) -> Iterator[tuple[Attribute,
     if lookup is not None and source.id == lookup.source:
         for match in lookup.on:
             yield match.lookup, ()
-        yield Attribute(lookup.list, ""), ()
+        yield Attribute(None, lookup.list), ("L",)
     else:
-        yield Attribute(pipeline.target.list, ""), ()
+        yield Attribute(None, pipeline.target.list), ("L",)
 
 
 def _matches(crawled: str, tags: frozenset[str]) -> bool:
