@@ -194,6 +194,11 @@ def read_queue(clients: Clients, name: str, properties: Json) -> Json:
 
 
 def read_queue_policy(clients: Clients, name: str, properties: Json) -> Json:
+    """The policy that all queues have. Raises AwsError as SQS does for a statement of several resources."""
+    for statement in properties["PolicyDocument"]["Statement"]:
+        resource = statement.get("Resource")
+        if isinstance(resource, list) and len(resource) > 1:
+            raise AwsError("InvalidAttributeValue", "Invalid value for the parameter Policy.")
     sqs = clients("sqs")
     policies = [
         json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])

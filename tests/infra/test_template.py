@@ -95,7 +95,8 @@ def test_every_name_starts_with_the_pipelines(rendered: Rendered) -> None:
     names = {logical_id: rendered.name_of(logical_id) for logical_id in rendered.resources}
     named = {logical_id: name for logical_id, name in names.items() if name}
     assert {logical_id: name for logical_id, name in named.items() if not name.startswith(own)} == {}
-    assert names.keys() - named.keys() == {"Key", "BucketPolicy", "QueuesPolicy", "AlarmTopicPolicy"}
+    policies = {"WakeUpQueuePolicy", "WakeUpDeadLettersPolicy", "CaptureFailuresPolicy"}
+    assert names.keys() - named.keys() == {"Key", "BucketPolicy", "AlarmTopicPolicy", *policies}
 
 
 def test_the_longest_pipeline_name_fits_every_limit() -> None:
@@ -258,9 +259,19 @@ def test_the_workgroup_lets_no_query_choose_its_own_settings(rendered: Rendered)
 
 
 def test_no_transport_without_tls(rendered: Rendered) -> None:
-    for name in ("BucketPolicy", "QueuesPolicy"):
+    of_queues = rendered.of_type("AWS::SQS::QueuePolicy")
+    for name in ("BucketPolicy", *of_queues):
         (statement,) = rendered.resources[name]["Properties"]["PolicyDocument"]["Statement"]
         assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert {f"{name}Policy" for name in rendered.of_type("AWS::SQS::Queue")} == of_queues.keys()
+
+
+def test_a_queues_policy_names_its_own_queue_alone(rendered: Rendered) -> None:
+    for name, policy in rendered.of_type("AWS::SQS::QueuePolicy").items():
+        queue = name.removesuffix("Policy")
+        assert policy["Queues"] == [rendered.name_of(queue)]
+        resources = [statement["Resource"] for statement in policy["PolicyDocument"]["Statement"]]
+        assert resources == [rendered.arn_of(queue)], "SQS takes one resource a statement"
 
 
 def test_every_alarm_names_its_entry_in_the_runbook(rendered: Rendered) -> None:
@@ -278,8 +289,23 @@ def test_every_alarm_names_its_entry_in_the_runbook(rendered: Rendered) -> None:
 def test_a_failed_merge_is_told_whatever_ended_it(rendered: Rendered) -> None:
     (rule,) = rendered.of_type("AWS::Events::Rule").values()
     assert rule["EventPattern"]["detail"] == {"jobName": [rendered.outputs["MergeJob"]], "state": ["FAILED", "TIMEOUT"]}
-    (publish,) = rendered.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert "events.amazonaws.com" in publish["Principal"]["Service"]
+    publishes = rendered.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert "events.amazonaws.com" in {one["Principal"]["Service"] for one in publishes}
+
+
+def test_of_cloudwatch_only_the_pipelines_own_alarms_reach_topic_and_key(rendered: Rendered) -> None:
+    own = {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:two-words-*"},
+    }
+    documents = (
+        rendered.resources["AlarmTopicPolicy"]["Properties"]["PolicyDocument"],
+        rendered.resources["Key"]["Properties"]["KeyPolicy"],
+    )
+    for document in documents:
+        services = {one["Principal"].get("Service"): one.get("Condition") for one in document["Statement"]}
+        assert services["cloudwatch.amazonaws.com"] == own
+        assert services["events.amazonaws.com"] is None, "EventBridge hands the key no source"
 
 
 def test_freshness_is_watched_unless_only_changes_start_runs(rendered: Rendered) -> None:

@@ -103,6 +103,22 @@ def test_a_stack_that_does_not_hold_its_template_has_failed(client: Callable[...
     assert any("Transitions" in event.get("ResourceStatusReason", "") for event in events)
 
 
+def test_a_queues_policy_with_several_resources_in_a_statement_is_refused(client: Callable[..., Any]) -> None:
+    name = f"s-{uuid.uuid4().hex[:8]}"
+    queues = {f"Queue{n}": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{name}-{n}"}} for n in (1, 2)}
+    arns = [{"Fn::GetAtt": [queue, "Arn"]} for queue in queues]
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": arns}
+    properties = {"Queues": [{"Ref": queue} for queue in queues], "PolicyDocument": {"Statement": [statement]}}
+    policy = {"Type": "AWS::SQS::QueuePolicy", "Properties": properties}
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {**queues, "Policy": policy}}))
+    while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"] == "CREATE_IN_PROGRESS":
+        pass
+    assert stack["StackStatus"] == "CREATE_FAILED"
+    assert "Policy (AWS::SQS::QueuePolicy): " in stack["StackStatusReason"]
+    assert "Invalid value for the parameter Policy" in stack["StackStatusReason"]
+
+
 @pytest.mark.parametrize(
     ("template", "fault"),
     [
