@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -35,7 +35,7 @@ class AirflowApi:
         if found is None:
             return None
         parsed = found.get("last_parsed_time")
-        return DagState(dag_id, bool(found["is_paused"]), datetime.fromisoformat(parsed) if parsed else None)
+        return DagState(dag_id, bool(found["is_paused"]), _instant(parsed) if parsed else None)
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
         self._request("PATCH", f"/dags/{dag_id}", body={"is_paused": paused})
@@ -45,11 +45,22 @@ class AirflowApi:
         found = self._request("GET", f"/dags/{dag_id}/dagRuns", query={"state": "running", "limit": PAGE})
         return tuple(run["dag_run_id"] for run in (found or {}).get("dag_runs", []))
 
-    def import_errors(self, folder: str) -> dict[str, str]:
-        """Last line of the traceback by file, of the DAG files below ``folder`` that do not import."""
+    def read_source(self, dag_id: str) -> str | None:
+        """The DAG file that Airflow read last; None where it has read none."""
+        found = self._request("GET", f"/dagSources/{dag_id}")
+        return None if found is None else str(found["content"])
+
+    def import_errors(self, folder: str, since: datetime) -> dict[str, str]:
+        """Last line of the traceback by file, of the DAG files below ``folder`` that did not import when read after ``since``.
+
+        Airflow keeps an error until the file is read again, and dates it anew each time.
+        """
         found = self._request("GET", "/importErrors", query={"limit": PAGE}) or {}
-        errors = {str(one["filename"]): str(one["stack_trace"]) for one in found.get("import_errors", [])}
-        return {file: text.strip().rpartition("\n")[2] for file, text in errors.items() if f"{folder}/" in f"/{file}"}
+        return {
+            str(one["filename"]): str(one["stack_trace"]).strip().rpartition("\n")[2]
+            for one in found.get("import_errors", [])
+            if f"{folder}/" in f"/{one['filename']}" and _instant(one["timestamp"]) > since
+        }
 
     def put_connection(self, connection_id: str, extra: Mapping[str, str]) -> None:
         """Make or change an AWS connection."""
@@ -70,3 +81,7 @@ class AirflowApi:
             raise
         content: Mapping[str, Any] = answer.get("RestApiResponse") or {}
         return content
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from include.dynamo_lake.errors import TerminalError, TransientError
 
 PARSE_CEILING_S = 20 * 60.0
 POLL_S = 15.0
+# MWAA brings its bucket's files to Airflow every 30 seconds: until then Airflow may read the old ones once more.
+SYNC = timedelta(seconds=60)
 
 
 class DagImportError(TerminalError):
@@ -46,13 +48,13 @@ def put_dag_files(s3: Any, mwaa: Mwaa, files: Mapping[str, bytes], say: Say) -> 
 
 def require_imported(
     api: AirflowApi,
-    dag_ids: tuple[str, ...],
+    sources: Mapping[str, bytes],
     put_at: datetime,
     say: Say,
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Wait until Airflow has parsed every DAG after ``put_at``.
+    """Wait until Airflow has parsed every DAG of ``sources`` (file by DAG id) from that file, after ``put_at``.
 
     Raises:
         DagImportError: naming each file that does not import, with its error.
@@ -60,13 +62,13 @@ def require_imported(
     """
     deadline = time.monotonic() + PARSE_CEILING_S
     while True:
-        errors = api.import_errors(FOLDER)
+        errors = api.import_errors(FOLDER, put_at + SYNC)
         if errors:
             listed = "; ".join(f"{file}: {error}" for file, error in sorted(errors.items()))
             raise DagImportError(f"DAG files do not import: {listed}. The DAGs stay paused; mend it and deploy again")
-        unread = [dag_id for dag_id in dag_ids if not _parsed_since(api, dag_id, put_at)]
+        unread = [dag_id for dag_id, file in sources.items() if not _parsed(api, dag_id, file, put_at)]
         if not unread:
-            say(f"Airflow has read {', '.join(dag_ids)}")
+            say(f"Airflow has read {', '.join(sources)}")
             return
         if time.monotonic() > deadline:
             raise DagsUnreadError(
@@ -76,6 +78,8 @@ def require_imported(
         sleep(POLL_S)
 
 
-def _parsed_since(api: AirflowApi, dag_id: str, put_at: datetime) -> bool:
+def _parsed(api: AirflowApi, dag_id: str, file: bytes, put_at: datetime) -> bool:
+    """The time alone does not tell: Airflow reads the old file over and over."""
     state = api.read_dag(dag_id)
-    return state is not None and state.last_parsed is not None and state.last_parsed > put_at
+    since = state is not None and state.last_parsed is not None and state.last_parsed > put_at
+    return since and api.read_source(dag_id) == file.decode()

@@ -53,6 +53,16 @@ class Mwaa:
         """Where our DAG files lie in the bucket."""
         return f"{str(self.described['DagS3Path']).strip('/')}/{FOLDER}/"
 
+    @property
+    def code_versions(self) -> dict[str, str]:
+        """The merge code that each pipeline of the environment was deployed with, by the pipeline's name."""
+        options: Mapping[str, str] = self.described.get("AirflowConfigurationOptions") or {}
+        return {
+            key.removeprefix("lake_").removesuffix(".code_version"): value
+            for key, value in options.items()
+            if key.startswith("lake_") and key.endswith(".code_version")
+        }
+
 
 def read_mwaa(client: Any, name: str) -> Mwaa:
     """Describe the environment ``name``."""

@@ -22,7 +22,7 @@ def build_parameters(
 ) -> dict[str, str]:
     """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide.
 
-    ``stream_arns``: by table, of the streams to capture; none of them where not all are there.
+    ``stream_arns``: by table, of the streams to capture; the main source's alone while the lookup's table is not made yet.
     """
     kept = pipeline.retention
     parameters = {
@@ -62,12 +62,12 @@ def freshness_hours(pipeline: Pipeline) -> int:
 
 
 def _stream_parameters(pipeline: Pipeline, stream_arns: Mapping[str, str]) -> dict[str, str]:
-    """Both streams or none: a pipeline that hears half of its changes is not current."""
+    """Of the streams that are there; none without the main source's, which the function is made for."""
+    if pipeline.main.table not in stream_arns:
+        return {}
     sources = {"Main": pipeline.main, "Lookup": pipeline.lookup_source}
     tables = {role: source.table for role, source in sources.items() if source is not None}
-    if not set(tables.values()) <= stream_arns.keys():
-        return {}
-    return {f"{role}StreamArn": stream_arns[table] for role, table in tables.items()}
+    return {f"{role}StreamArn": stream_arns[table] for role, table in tables.items() if table in stream_arns}
 
 
 def table_keys(pipeline: Pipeline) -> tuple[TableKey, ...]:

@@ -1,4 +1,4 @@
-"""Bring a pipeline's DAGs to a rest: nothing of them runs while their code changes.
+"""Bring pipelines' DAGs to a rest: nothing of them runs while their code changes.
 
 A paused DAG's running run stands still (the scheduler examines runs of unpaused DAGs only), so that pausing first
 and waiting then would wait for ever: a DAG is paused when nothing of it runs.
@@ -6,15 +6,22 @@ and waiting then would wait for ever: a DAG is paused when nothing of it runs.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from include.deploy.airflow_api import AirflowApi
+from include.deploy.mwaa import FOLDER
 from include.deploy.stack import Say
 from include.dynamo_lake.errors import TerminalError, TransientError
 
 REST_CEILING_S = 6 * 3600.0
 POLL_S = 15.0
+# Which DAGs deployments have paused and not unpaused yet, so that one that goes on with it knows what to unpause.
+PAUSED_KEY = f"{FOLDER}/paused.json"
 
 
 class DagsBusyError(TransientError):
@@ -61,6 +68,26 @@ def pause_at_rest(
             say(f"waiting for {line}")
         waiting, told = list(busy), line
         sleep(POLL_S)
+
+
+def read_paused(s3: Any, bucket: str) -> tuple[str, ...]:
+    """DAGs that deployments have paused; none where nothing is remembered."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=PAUSED_KEY)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return ()
+        raise
+    return tuple(json.loads(body))
+
+
+def remember_paused(s3: Any, bucket: str, dag_ids: Iterable[str]) -> None:
+    """Replace what is remembered."""
+    listed = sorted(dag_ids)
+    if listed:
+        s3.put_object(Bucket=bucket, Key=PAUSED_KEY, Body=json.dumps(listed).encode())
+    else:
+        s3.delete_object(Bucket=bucket, Key=PAUSED_KEY)
 
 
 def _pause_if_idle(api: AirflowApi, dag_id: str) -> tuple[str, ...]:

@@ -6,13 +6,10 @@ check. Every step finds out what is there already, so that a broken deployment i
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from include.deploy.airflow_api import AirflowApi
 from include.deploy.airflow_bundle import AirflowBundle, build_airflow_bundle
@@ -21,7 +18,6 @@ from include.deploy.dag_files import put_dag_files, require_imported
 from include.deploy.deployment import Choices, Deployed, deploy, preview
 from include.deploy.environments import Environment, require_account
 from include.deploy.mwaa import (
-    FOLDER,
     READY,
     Mwaa,
     build_update,
@@ -32,16 +28,16 @@ from include.deploy.mwaa import (
     upload_airflow,
     wait_until_ready,
 )
-from include.deploy.pausing import pause_at_rest, unpaused_dags
+from include.deploy.pausing import pause_at_rest, read_paused, remember_paused, unpaused_dags
 from include.deploy.settings import build_mwaa_options, connection_id
 from include.deploy.smoke import check_stack
 from include.deploy.stack import Say
 from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
 from include.dynamo_lake.names import PipelineNames
 
-# Which DAGs this deployment has paused, so that one that goes on with it knows what to unpause.
-PAUSED_KEY = f"{FOLDER}/paused.json"
 KINDS = ("bootstrap", "hourly", "on_change", "reconcile")
+# The DAG that a mode has not.
+_LACKS = {"hourly": "on_change", "on_change": "hourly"}
 
 
 @dataclass
@@ -61,11 +57,6 @@ class Release:
         for name in pipeline_names():
             read_declaration(name)
         self.pipelines = tuple(read_declaration(name) for name in self.environment.pipelines)
-
-    @property
-    def dag_ids(self) -> tuple[str, ...]:
-        names = [PipelineNames(pipeline.name) for pipeline in self.pipelines]
-        return tuple(one.dag_id(kind) for one in names for kind in KINDS)
 
     def run(self, *, dry_run: bool) -> tuple[Deployed, ...]:
         """Deploy, or only show what would change; return what is deployed (nothing in a dry run).
@@ -90,7 +81,7 @@ class Release:
         for one in deployed:
             check_stack(self.session, one, self.say)
         if mwaa:
-            self._unpause(mwaa, paused)
+            self._unpause(mwaa, paused, bundle.code_version)
         return deployed
 
     def _read_mwaa(self) -> Mwaa | None:
@@ -116,11 +107,14 @@ class Release:
         self.say("dry run: nothing was changed")
 
     def _bring_to_rest(self, mwaa: Mwaa) -> tuple[str, ...]:
-        """Pause what is not paused; return all that this deployment, or the one it goes on with, has paused."""
-        api = self._api(mwaa)
-        unpaused = unpaused_dags(api, self.dag_ids)
-        paused = tuple(sorted({*unpaused, *self._read_paused(mwaa)}))
-        self._client("s3").put_object(Bucket=mwaa.bucket, Key=PAUSED_KEY, Body=json.dumps(paused).encode())
+        """Pause what is not paused of the environment's pipelines, whose plugins and DAG files change together.
+
+        Returns all that this deployment, or one that it goes on with, has paused.
+        """
+        api, s3 = self._api(mwaa), self._client("s3")
+        unpaused = unpaused_dags(api, dag_ids({*self.environment.pipelines, *mwaa.code_versions}))
+        paused = tuple(sorted({*unpaused, *read_paused(s3, mwaa.bucket)}))
+        remember_paused(s3, mwaa.bucket, paused)
         pause_at_rest(api, unpaused, self.say, sleep=self.sleep)
         self.say(f"paused: {', '.join(paused) or 'nothing was unpaused'}")
         return paused
@@ -141,32 +135,46 @@ class Release:
             extra = {"role_arn": one.outputs["AirflowRoleArn"], "region_name": self.environment.region}
             api.put_connection(connection_id(one.pipeline), extra)
         put_at = put_dag_files(s3, mwaa, bundle.dags, self.say)
-        expected = tuple(PipelineNames(pipeline.name).dag_id("bootstrap") for pipeline in self.pipelines)
+        expected = {
+            PipelineNames(pipeline.name).dag_id(kind): bundle.dags[f"{kind}.py"]
+            for pipeline in self.pipelines
+            for kind in KINDS
+            if kind != _LACKS.get(pipeline.schedule.mode)
+        }
         require_imported(api, expected, put_at, self.say, sleep=self.sleep)
 
-    def _unpause(self, mwaa: Mwaa, paused: tuple[str, ...]) -> None:
+    def _unpause(self, mwaa: Mwaa, paused: tuple[str, ...], code_version: str) -> None:
+        """Unpause what deployments had paused, but of pipelines whose stack has other code: they wait for their own."""
         api = self._api(mwaa)
-        states = {dag_id: api.read_dag(dag_id) for dag_id in self.dag_ids}
-        for dag_id in paused:
-            if states.get(dag_id):
+        waiting = {
+            name: self._waiting(paused, name)
+            for name, version in mwaa.code_versions.items()
+            if name not in self.environment.pipelines and version != code_version
+        }
+        kept = {dag_id for waits in waiting.values() for dag_id in waits}
+        for dag_id in sorted(set(paused) - kept):
+            if api.read_dag(dag_id):
                 api.set_paused(dag_id, False)
                 self.say(f"unpaused {dag_id}")
-        self._client("s3").delete_object(Bucket=mwaa.bucket, Key=PAUSED_KEY)
-        resting = [dag_id for dag_id, state in states.items() if state and state.is_paused and dag_id not in paused]
-        if resting:
+        remember_paused(self._client("s3"), mwaa.bucket, kept)
+        own = [state for one in dag_ids(self.environment.pipelines) if (state := api.read_dag(one))]
+        if resting := [state.dag_id for state in own if state.is_paused]:
             self.say(f"left paused, as they were: {', '.join(resting)}")
+        for name, waits in waiting.items():
+            if waits:
+                self.say(f"paused until {name} is deployed too, which shares the environment: {', '.join(waits)}")
 
-    def _read_paused(self, mwaa: Mwaa) -> tuple[str, ...]:
-        try:
-            body = self._client("s3").get_object(Bucket=mwaa.bucket, Key=PAUSED_KEY)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return ()
-            raise
-        return tuple(json.loads(body))
+    @staticmethod
+    def _waiting(paused: tuple[str, ...], name: str) -> list[str]:
+        return sorted(set(paused) & set(dag_ids([name])))
 
     def _api(self, mwaa: Mwaa) -> AirflowApi:
         return AirflowApi(self._client("mwaa"), mwaa.name)
 
     def _client(self, service: str) -> Any:
         return self.mwaa_session.client(service)
+
+
+def dag_ids(pipelines: Iterable[str]) -> tuple[str, ...]:
+    """All DAGs that pipelines may have."""
+    return tuple(PipelineNames(name).dag_id(kind) for name in sorted(pipelines) for kind in KINDS)

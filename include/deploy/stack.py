@@ -19,7 +19,8 @@ Say = Callable[[str], None]
 
 STACK_CEILING_S = 1800.0
 _CREATABLE = frozenset({"REVIEW_IN_PROGRESS"})
-_DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "IMPORT_COMPLETE"})
+# Not while it cleans up after an update: until then it takes no other.
+_DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _STUCK = frozenset(
     ["CREATE_FAILED", "DELETE_FAILED"]
     + [f"{kind}ROLLBACK_{end}" for kind in ("", "IMPORT_") for end in ("COMPLETE", "FAILED")]
@@ -95,24 +96,35 @@ def require_settled(stack: StackTypeDef) -> None:
 
 
 def wait_for_stack(cloudformation: CloudFormationClient, name: str, seen: str | None, say: Say) -> StackTypeDef:
+    """Follow a change begun after the event ``seen``, with a line for each failure and every minute.
+
+    Raises:
+        StackError: it ended otherwise than asked (each resource's reason is in the message).
+        StackBusyError: the ceiling is reached.
+    """
     blamed: list[str] = []
+    done, told, started = 0, 0, time.monotonic()
     for _ in polls(STACK_CEILING_S):
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        events = _events_since(cloudformation, name, seen)
-        for event in events:
-            if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != name:
-                blamed.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
-                say(f"  {blamed[-1]}")
-        seen = events[-1]["EventId"] if events else seen
+        fresh = _events_since(cloudformation, name, seen)
+        seen = fresh[-1]["EventId"] if fresh else seen
+        events = [event for event in fresh if event["LogicalResourceId"] != name]
+        done += sum(event["ResourceStatus"].endswith("_COMPLETE") for event in events)
+        for failed in (event for event in events if event["ResourceStatus"].endswith("_FAILED")):
+            blamed.append(f"{failed['LogicalResourceId']}: {failed.get('ResourceStatusReason', 'no reason given')}")
+            say(f"  {blamed[-1]}")
         status = stack["StackStatus"]
         if status in _DONE:
             say(f"stack {name}: {status}")
             return stack
         if not status.endswith("_IN_PROGRESS"):
-            reasons = (
-                read_failures(cloudformation, name) or blamed or [stack.get("StackStatusReason", "no reason given")]
-            )
+            own = [stack.get("StackStatusReason", "no reason given")]
+            reasons = read_failures(cloudformation, name) or blamed or own
             raise StackError(f"stack {name} ended as {status}: {'; '.join(reasons)}")
+        minutes = int((time.monotonic() - started) / 60)
+        if minutes > told:
+            told = minutes
+            say(f"stack {name}: {status} after {minutes} minutes, {done} resources done")
     raise StackBusyError(
         f"stack {name} is still changing after {STACK_CEILING_S / 60:.0f} minutes: follow its events, then deploy again"
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -19,8 +20,19 @@ from botocore.validate import validate_parameters
 
 
 @dataclass
+class Reading:
+    """What Airflow found in the DAG folder: import errors, and the files by kind of DAG."""
+
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class MwaaDouble:
-    """State of one environment; ``calls`` are the API's operations and the REST requests in order."""
+    """State of one environment; ``calls`` are the API's operations and the REST requests in order.
+
+    Airflow tells of the DAG folder what it read at the look at the import errors before this one.
+    """
 
     bucket: str
     name: str = "analytics"
@@ -28,7 +40,10 @@ class MwaaDouble:
     paused: dict[str, bool] = field(default_factory=dict)
     running: dict[str, list[str]] = field(default_factory=dict)
     connections: dict[str, dict[str, Any]] = field(default_factory=dict)
-    import_errors: list[dict[str, Any]] = field(default_factory=list)
+    s3: Any = None
+    broken: dict[str, str] = field(default_factory=dict)
+    told: Reading = field(default_factory=Reading)
+    read: Reading = field(default_factory=Reading)
     fields: dict[str, Any] = field(default_factory=dict)
     states: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -74,12 +89,15 @@ class MwaaDouble:
 
     def _rest(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if path == "/importErrors":
-            return {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
+            self._read_dag_folder()
+            return {"import_errors": self.told.errors, "total_entries": len(self.told.errors)}
         if path.startswith("/connections"):
             return self._connection(method, body)
         dag_id = path.split("/")[2]
         if dag_id not in self.paused:
             raise _not_found(path)
+        if path.startswith("/dagSources/"):
+            return self._source(dag_id)
         if path.endswith("/dagRuns"):
             runs = self.running.get(dag_id, [])
             return {"dag_runs": [{"dag_run_id": runs.pop(0)}] if runs else []}
@@ -87,6 +105,30 @@ class MwaaDouble:
             self.paused[dag_id] = body["is_paused"]
         parsed = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
         return {"dag_id": dag_id, "is_paused": self.paused[dag_id], "last_parsed_time": parsed}
+
+    def _read_dag_folder(self) -> None:
+        """Tell what was read a look ago; ``broken`` are the files that do not import, with their traceback."""
+        self.told, self.read = self.read, Reading()
+        at = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+        self.read.errors += [
+            {"filename": file, "stack_trace": trace, "timestamp": at} for file, trace in self.broken.items()
+        ]
+        for entry in self.s3.list_objects_v2(Bucket=self.bucket, Prefix="dags/dynamo_lake/").get("Contents", []):
+            file = entry["Key"].removeprefix("dags/")
+            if file.endswith(".py") and file not in self.broken:
+                content = self.s3.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read().decode()
+                self.read.sources[Path(file).stem] = content
+
+    def _source(self, dag_id: str) -> dict[str, Any]:
+        content = next((text for kind, text in self.told.sources.items() if dag_id.endswith(f"_{kind}")), None)
+        if content is None:
+            raise _not_found(dag_id)
+        return {"dag_id": dag_id, "content": content}
+
+    def age_errors(self) -> None:
+        """As if the errors of the files that were read were an hour old."""
+        at = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        self.read.errors = [{**error, "timestamp": at} for error in self.read.errors]
 
     def _connection(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         name = body["connection_id"]

@@ -19,6 +19,8 @@ from tests.infra.mwaa_double import MwaaDouble, installed
 NAME = pipeline_names()[0]
 NAMES = PipelineNames(NAME)
 HOURLY, BOOTSTRAP = NAMES.dag_id("hourly"), NAMES.dag_id("bootstrap")
+ON_CHANGE, RECONCILE = NAMES.dag_id("on_change"), NAMES.dag_id("reconcile")
+PAUSED = {BOOTSTRAP: True, HOURLY: False, ON_CHANGE: False, RECONCILE: True}
 LOCAL = Environment("local", "eu-central-1", "000000000000", pipelines=(NAME,))
 WITH_MWAA = replace(LOCAL, name="test", mwaa="analytics", reader_principal="arn:aws:iam::000000000000:role/analysts")
 MWAA_BUCKET = "mwaa-environment-bucket"
@@ -31,7 +33,7 @@ def mwaa(session: boto3.Session, bucket: str = MWAA_BUCKET, **state: Any) -> Ite
     if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    with installed(MwaaDouble(bucket, **{"paused": {BOOTSTRAP: True, HOURLY: False}, **state})) as double:
+    with installed(MwaaDouble(bucket, s3=s3, **{"paused": dict(PAUSED), **state})) as double:
         yield double
 
 

@@ -62,10 +62,18 @@ def test_every_source_is_captured_from_its_own_stream(pipeline: Pipeline) -> Non
     assert {mapping["EventSourceArn"] for mapping in mappings.values()} == set(streams.values())
 
 
-def test_half_of_the_streams_captures_nothing(pipeline: Pipeline) -> None:
+def test_without_the_main_stream_nothing_is_captured(pipeline: Pipeline) -> None:
     streams = _streams(pipeline)
     streams.pop(pipeline.main.table)
     assert _build(pipeline, streams) == _build(pipeline)
+
+
+def test_capture_goes_on_while_a_lookups_table_is_not_made_yet(pipeline: Pipeline) -> None:
+    streams = _streams(pipeline)
+    streams.pop(pipeline.lookup_source.table)
+    resources = Rendered(_build(pipeline, streams)).resources
+    assert {"CaptureFunction", "CaptureRole", "MainMapping"} <= resources.keys()
+    assert "LookupMapping" not in resources
 
 
 def test_underscores_become_dashes_where_aws_wants_them(pipeline: Pipeline) -> None:

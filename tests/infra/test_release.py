@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +18,24 @@ from include.deploy.environments import (
     read_environment,
 )
 from include.deploy.mwaa import MwaaError
-from include.deploy.pausing import FrozenRunError
-from include.deploy.release import PAUSED_KEY
+from include.deploy.pausing import PAUSED_KEY, FrozenRunError
 from include.dynamo_lake.declaration import pipeline_names
 from include.dynamo_lake.errors import DeclarationError
 from include.local_aws.process import start_local_aws
+from tests.infra.checkouts import copy_checkout
 from tests.infra.mwaa_double import MwaaDouble
-from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, MWAA_BUCKET, NAME, NAMES, WITH_MWAA, keys, release
+from tests.infra.releasing import (
+    BOOTSTRAP,
+    HOURLY,
+    LOCAL,
+    MWAA_BUCKET,
+    NAME,
+    NAMES,
+    PAUSED,
+    WITH_MWAA,
+    keys,
+    release,
+)
 from tests.infra.template import ROOT
 
 
@@ -56,7 +68,7 @@ def test_plugins_come_before_dags_and_nothing_runs_meanwhile(
     )
     assert pause < update < unpause
     assert f"waiting for {HOURLY} (scheduled__1)" in lines
-    assert double.paused == {BOOTSTRAP: True, HOURLY: False}, "what was paused before stays paused"
+    assert double.paused == PAUSED, "what was paused before stays paused"
     told = [
         next(i for i, line in enumerate(lines) if part in line)
         for part in ("plugins-", "UPDATING", "dags/dynamo_lake/")
@@ -101,14 +113,46 @@ def test_the_same_again_updates_no_environment_and_removes_stale_dags(
 def test_a_broken_deployment_is_gone_on_with_and_unpauses_what_it_had_paused(
     session: boto3.Session, checkout: Path, double: MwaaDouble
 ) -> None:
-    double.import_errors = [{"filename": "dynamo_lake/hourly.py", "stack_trace": "Traceback\nImportError: no module"}]
+    double.broken = {"dynamo_lake/hourly.py": "Traceback\nImportError: no module"}
     with pytest.raises(DagImportError, match=r"hourly\.py: ImportError: no module"):
         release(session, checkout)
     assert double.paused[HOURLY], "half a version does not run"
-    double.import_errors = []
+    double.broken = {}
+    double.age_errors()
     lines = release(session, checkout)
-    assert double.paused == {BOOTSTRAP: True, HOURLY: False}
+    assert double.paused == PAUSED, "the error of the files before is not that of the mended ones"
     assert f"unpaused {HOURLY}" in lines
+
+
+def test_the_old_file_that_airflow_reads_once_more_is_not_the_new_one(
+    session: boto3.Session, checkout: Path, double: MwaaDouble, tmp_path: Path
+) -> None:
+    release(session, checkout)
+    changed = copy_checkout(tmp_path / "checkout", "print('merge')\n")
+    (changed / "dags" / "hourly.py").write_text("# another\n")
+    double.calls.clear()
+    release(session, changed)
+    assert double.calls.count("GET /importErrors") == 2, "at the first look Airflow has parsed again, but the old file"
+
+
+def test_pipelines_that_share_the_environment_rest_and_wait_for_their_own_deployment(
+    session: boto3.Session, checkout: Path, double: MwaaDouble
+) -> None:
+    double.fields["AirflowConfigurationOptions"] = {"lake_other.code_version": "0" * 64}
+    double.paused |= {"other_hourly": False, "other_bootstrap": True}
+    lines = release(session, checkout)
+    first = [call for call in double.calls if call in {"PATCH /dags/other_hourly", "UpdateEnvironment"}]
+    assert first[0] == "PATCH /dags/other_hourly", "its plugins change too"
+    assert double.paused == {**PAUSED, "other_hourly": True, "other_bootstrap": True}
+    assert lines[-1] == "paused until other is deployed too, which shares the environment: other_hourly"
+    remembered = session.client("s3").get_object(Bucket=MWAA_BUCKET, Key=PAUSED_KEY)["Body"].read()
+    assert json.loads(remembered) == ["other_hourly"]
+
+    options = double.fields["AirflowConfigurationOptions"]
+    options["lake_other.code_version"] = options[f"lake_{NAME}.code_version"]
+    release(session, checkout)
+    assert double.paused == {**PAUSED, "other_hourly": False, "other_bootstrap": True}
+    assert PAUSED_KEY not in keys(session, "")
 
 
 def test_a_failed_update_says_mwaas_reason_and_leaves_the_dags_paused(

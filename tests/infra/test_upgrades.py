@@ -9,7 +9,7 @@ import boto3
 
 from tests.infra.checkouts import copy_checkout
 from tests.infra.mwaa_double import MwaaDouble
-from tests.infra.releasing import BOOTSTRAP, HOURLY, NAME, NAMES, WITH_MWAA, mwaa, release
+from tests.infra.releasing import NAME, NAMES, PAUSED, WITH_MWAA, mwaa, release
 
 
 def test_a_new_environment_takes_over_a_live_lake(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
@@ -17,12 +17,13 @@ def test_a_new_environment_takes_over_a_live_lake(session: boto3.Session, checko
     bucket = double.fields["AirflowConfigurationOptions"][f"lake_{NAME}.bucket"]
     session.client("s3").put_object(Bucket=bucket, Key="state/coverage.json", Body=b"{}")
     successor = replace(WITH_MWAA, mwaa="successor")
-    with mwaa(session, "successors-bucket", name="successor", paused={BOOTSTRAP: True, HOURLY: True}) as new:
+    resting = dict.fromkeys(PAUSED, True)
+    with mwaa(session, "successors-bucket", name="successor", paused=dict(resting)) as new:
         lines = release(session, checkout, successor)
         assert f"stack {NAMES.stack}: no change" in lines
         assert new.fields["AirflowConfigurationOptions"] == double.fields["AirflowConfigurationOptions"]
         assert new.connections == double.connections
-        assert new.paused == {BOOTSTRAP: True, HOURLY: True}, "whoever moved on unpauses it"
+        assert new.paused == resting, "whoever moved on unpauses it"
     assert session.client("s3").get_object(Bucket=bucket, Key="state/coverage.json")["Body"].read() == b"{}"
 
 

@@ -1,0 +1,59 @@
+"""Following a stack: until it takes another change, with a sign of life."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.deploy import stack
+from include.deploy.stack import wait_for_stack
+
+
+class Changing:
+    """A stack that shows one status a look, and one finished resource each time."""
+
+    def __init__(self, statuses: list[str]) -> None:
+        self.statuses = statuses
+        self.looks = 0
+
+    def describe_stacks(self, **request: str) -> dict[str, Any]:
+        self.looks += 1
+        return {"Stacks": [{**request, "StackStatus": self.statuses.pop(0)}]}
+
+    def get_paginator(self, _: str) -> Changing:
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        numbers = range(self.looks, 0, -1)
+        return [
+            {
+                "StackEvents": [
+                    {"EventId": str(n), "LogicalResourceId": f"R{n}", "ResourceStatus": "UPDATE_COMPLETE"}
+                    for n in numbers
+                ]
+            }
+        ]
+
+
+@pytest.fixture
+def a_look_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def sleep(_: float) -> None:
+        now[0] += 60.0
+
+    monkeypatch.setattr(stack.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stack.time, "sleep", sleep)
+
+
+@pytest.mark.usefixtures("a_look_a_minute")
+def test_a_stack_that_still_cleans_up_is_waited_for_with_a_line_a_minute() -> None:
+    statuses = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]
+    lines: list[str] = []
+    settled = wait_for_stack(Changing(statuses), "demo-lake", None, lines.append)
+    assert settled["StackStatus"] == "UPDATE_COMPLETE", "it takes no other update before"
+    assert lines == [
+        "stack demo-lake: UPDATE_COMPLETE_CLEANUP_IN_PROGRESS after 1 minutes, 2 resources done",
+        "stack demo-lake: UPDATE_COMPLETE",
+    ]
