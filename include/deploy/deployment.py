@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Choices:
     """What a deployment is told beside the declaration.
 
     None keeps what the stack has; a first deployment creates the tables, and on AWS must name
-    the principals.
+    the principals. ``sizes`` are parameters of the stack; those left out get the template's default.
     """
 
     adopt_tables: bool | None = None
@@ -41,6 +41,7 @@ class Choices:
     reader_principal: str | None = None
     own_key_arn: str | None = None
     own_bucket: str | None = None
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choice
 
     def wanted(streams: Mapping[str, str]) -> WantedStack:
         parameters = build_parameters(pipeline, principals, bundle.version, not adopts, streams, storage)
-        return WantedStack(names.stack, template, parameters, tags)
+        return WantedStack(names.stack, template, {**parameters, **choices.sizes}, tags)
 
     return _Aim(names, stack is not None, kept, storage, bundle, wanted)
 

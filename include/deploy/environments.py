@@ -15,6 +15,21 @@ from include.dynamo_lake.errors import TerminalError
 ENVIRONMENTS = Path("include/infra/environments.toml")
 
 
+# Field -> parameter of the template.
+SIZES = {
+    "merge_workers": "MergeWorkers",
+    "merge_timeout_minutes": "MergeTimeoutMinutes",
+    "scan_limit_bytes": "ScanLimitBytes",
+    "log_retention_days": "LogRetentionDays",
+}
+_BOUNDS = {
+    "merge_workers": (2, 100),
+    "merge_timeout_minutes": (5, 2880),
+    "scan_limit_bytes": (10_000_000, 10**18),
+}
+_LOG_DAYS = (7, 14, 30, 60, 90, 180, 365)
+
+
 class UnknownEnvironmentError(TerminalError):
     """The environment is not declared, or its declaration cannot be used."""
 
@@ -39,7 +54,17 @@ class Environment:
     key_arn: str | None = None
     bucket: str | None = None
     adopt_tables: bool | None = None
+    merge_workers: int | None = None
+    merge_timeout_minutes: int | None = None
+    scan_limit_bytes: int | None = None
+    log_retention_days: int | None = None
     replace_plugins: bool = False
+
+    @property
+    def sizes(self) -> dict[str, str]:
+        """The stack's parameters that an environment may set; the template has a default for each."""
+        given = {parameter: getattr(self, name) for name, parameter in SIZES.items()}
+        return {parameter: str(value) for parameter, value in given.items() if value is not None}
 
     def session(self) -> boto3.Session:
         """A session in the stacks' account."""
@@ -82,7 +107,12 @@ def require_account(session: boto3.Session, account: str) -> None:
         )
 
 
-_TYPES: dict[str, type] = {"pipelines": list, "adopt_tables": bool, "replace_plugins": bool}
+_TYPES: dict[str, type] = {
+    "pipelines": list,
+    "adopt_tables": bool,
+    "replace_plugins": bool,
+    **dict.fromkeys(SIZES, int),
+}
 
 
 def _field_mistakes(table: dict[str, Any]) -> list[str]:
@@ -93,9 +123,18 @@ def _field_mistakes(table: dict[str, Any]) -> list[str]:
         wanted = _TYPES.get(name, str)
         if name not in known:
             mistakes.append(f"{name} is unknown, known are {', '.join(known)}")
-        elif not isinstance(value, wanted):
+        elif type(value) is not wanted:
             mistakes.append(f"{name} is {value!r}, write a {wanted.__name__}")
+        elif name in SIZES:
+            mistakes += _size_mistakes(name, value)
     return mistakes
+
+
+def _size_mistakes(name: str, value: Any) -> list[str]:
+    if name == "log_retention_days":
+        return [] if value in _LOG_DAYS else [f"{name} is {value}, write one of {', '.join(map(str, _LOG_DAYS))}"]
+    least, most = _BOUNDS[name]
+    return [] if least <= value <= most else [f"{name} is {value}, write {least} to {most}"]
 
 
 def _pipeline_mistakes(pipelines: Any) -> list[str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from include.deploy.principals import Principals
 from include.deploy.storage import Storage
 from include.deploy.tables import TableKey
 from include.dynamo_lake.declaration import Pipeline, Source
+from include.dynamo_lake.declaration.cron import longest_gap
 from include.dynamo_lake.erasure import export_days, noncurrent_days
 from include.dynamo_lake.names import PipelineNames
+
+# What a run may take until it announces itself, and the longest time that an alarm may look back over.
+RUN_HOURS, WATCHED_HOURS = 2, 168
 
 
 def build_parameters(
@@ -55,10 +60,15 @@ def storage_parameters(storage: Storage) -> dict[str, str]:
 
 
 def freshness_hours(pipeline: Pipeline) -> int:
-    """Hours without a fresh run until the alarm: 3 for an hourly schedule, 26 for a rarer one, 0 (no alarm) for none."""
-    if pipeline.schedule.mode == "on_change":
+    """Hours without a fresh run until the alarm: the schedule's longest gap and two, which a run may take.
+
+    0 (no alarm) where no schedule starts runs, or one so rare that CloudWatch's week of evaluation is too short.
+    """
+    gap = longest_gap(pipeline.schedule.cron)
+    if pipeline.schedule.mode == "on_change" or gap is None:
         return 0
-    return 3 if pipeline.schedule.cron.split()[1].startswith("*") else 26
+    hours = -(-gap // timedelta(hours=1)) + RUN_HOURS
+    return hours if hours <= WATCHED_HOURS else 0
 
 
 def _stream_parameters(pipeline: Pipeline, stream_arns: Mapping[str, str]) -> dict[str, str]:

@@ -97,7 +97,7 @@ class Release:
     def _choices(self, mwaa: Mwaa | None) -> Choices:
         airflow = self.environment.airflow_principal or (mwaa.execution_role if mwaa else None)
         one = self.environment
-        return Choices(one.adopt_tables, airflow, one.reader_principal, one.key_arn, one.bucket)
+        return Choices(one.adopt_tables, airflow, one.reader_principal, one.key_arn, one.bucket, one.sizes)
 
     def _show_airflow(self, mwaa: Mwaa | None, bundle: AirflowBundle) -> None:
         if mwaa:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from include.deploy.parameters import build_parameters, table_keys
+from include.deploy.parameters import build_parameters, freshness_hours, table_keys
 from include.deploy.principals import Principals
 from include.deploy.settings import KEY_BY_OUTPUT, MissingOutputError, build_mwaa_options, build_settings
 from include.deploy.storage import Storage
@@ -74,6 +74,29 @@ def test_capture_goes_on_while_a_lookups_table_is_not_made_yet(pipeline: Pipelin
     resources = Rendered(_build(pipeline, streams)).resources
     assert {"CaptureFunction", "CaptureRole", "MainMapping"} <= resources.keys()
     assert "LookupMapping" not in resources
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours"),
+    [
+        ("0 * * * *", 3),
+        ("*/15 * * * *", 3),
+        ("0 */6 * * *", 8),
+        ("30 2 * * *", 26),
+        ("0 8-18 * * *", 16),
+        ("0 6 * * 1-5", 74),
+        ("0 6 * * 1", 0),
+        ("0 0 1 * *", 0),
+        ("0 0 30 2 *", 0),
+    ],
+)
+def test_the_freshness_alarm_waits_for_the_schedules_longest_gap(pipeline: Pipeline, cron: str, hours: int) -> None:
+    schedule = replace(pipeline.schedule, mode="hourly", cron=cron)
+    assert freshness_hours(replace(pipeline, schedule=schedule)) == hours
+
+
+def test_runs_that_only_changes_start_have_no_freshness_alarm(pipeline: Pipeline) -> None:
+    assert freshness_hours(replace(pipeline, schedule=replace(pipeline.schedule, mode="on_change"))) == 0
 
 
 def test_underscores_become_dashes_where_aws_wants_them(pipeline: Pipeline) -> None:

@@ -13,6 +13,9 @@ from include.deploy import __main__ as command
 from include.deploy.dag_files import DagImportError
 from include.deploy.destroy import Deletion, MoreThanOneError, NotConfirmedError, destroy
 from include.deploy.environments import (
+    _BOUNDS,
+    _LOG_DAYS,
+    SIZES,
     UnknownEnvironmentError,
     WrongAccountError,
     read_environment,
@@ -36,7 +39,7 @@ from tests.infra.releasing import (
     keys,
     release,
 )
-from tests.infra.template import ROOT
+from tests.infra.template import ROOT, read_template
 
 
 def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
@@ -207,6 +210,31 @@ def test_environments_are_checked_with_every_mistake_at_once(tmp_path: Path) -> 
         assert part in str(raised.value)
     with pytest.raises(UnknownEnvironmentError, match="there is: odd"):
         read_environment(tmp_path, "even")
+
+
+def test_sizes_are_what_the_template_takes(tmp_path: Path) -> None:
+    (tmp_path / "include" / "infra").mkdir(parents=True)
+    file = tmp_path / "include" / "infra" / "environments.toml"
+    table = '[sized]\nregion = "eu-central-1"\naccount = "000000000000"\n'
+    file.write_text(f"{table}merge_workers = 10\nlog_retention_days = 30\n")
+    sizes = read_environment(tmp_path, "sized").sizes
+    assert sizes == {"MergeWorkers": "10", "LogRetentionDays": "30"}
+    file.write_text(f"{table}merge_workers = 1\nmerge_timeout_minutes = true\nlog_retention_days = 8\n")
+    with pytest.raises(UnknownEnvironmentError) as raised:
+        read_environment(tmp_path, "sized")
+    for part in ("merge_workers is 1, write 2 to 100", "write a int", "log_retention_days is 8, write one of 7, 14"):
+        assert part in str(raised.value)
+    declared = read_template()["Parameters"]
+    for name, (least, most) in _BOUNDS.items():
+        body = declared[SIZES[name]]
+        assert (body["MinValue"], body.get("MaxValue", most)) == (least, most)
+    assert tuple(declared["LogRetentionDays"]["AllowedValues"]) == _LOG_DAYS
+
+
+def test_a_deployed_stack_has_the_environments_sizes(session: boto3.Session, checkout: Path) -> None:
+    release(session, checkout, replace(LOCAL, merge_workers=4))
+    job = session.client("glue").get_job(JobName=f"{NAMES.dashed}-merge")["Job"]
+    assert job["NumberOfWorkers"] == 4
 
 
 def test_a_bucket_of_ones_own_is_for_one_named_pipeline(tmp_path: Path) -> None:
