@@ -54,7 +54,8 @@ def _deploy(environment: Environment, options: argparse.Namespace, say: Say) -> 
 
 def _destroy(environment: Environment, options: argparse.Namespace, say: Say) -> None:
     deletion = Deletion(options.confirm) if options.delete_data else None
-    destroy(environment.session(), environment, deletion, say)
+    mwaa = environment.mwaa_session().client("mwaa") if environment.mwaa else None
+    destroy(environment.session(), environment, deletion, say, mwaa=mwaa)
 
 
 _COMMANDS = {"deploy": _deploy, "destroy": _destroy}

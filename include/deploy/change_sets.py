@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import (
         DescribeChangeSetOutputTypeDef,
+        ResourceChangeTypeDef,
         ResourceToImportTypeDef,
         StackTypeDef,
     )
 
 CHANGE_SET_CEILING_S = 300.0
+_REPLACEMENTS = {"True": " (replacement)", "Conditional": " (replacement, depending on the new values)"}
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -135,7 +137,14 @@ def _change_lines(described: DescribeChangeSetOutputTypeDef) -> list[str]:
     lines = [f"  {len(added)} resources to create"] if added else []
     for change in changes:
         if change["Action"] != "Add":
-            replaced = " (replacement)" if change.get("Replacement") == "True" else ""
-            lines.append(f"  {change['Action'].lower()} {change['LogicalResourceId']}{replaced}")
+            replaced = _REPLACEMENTS.get(change.get("Replacement", ""), "")
+            lines.append(f"  {change['Action'].lower()} {change['LogicalResourceId']}{_changed(change)}{replaced}")
     # Settings of the stack itself, such as its outputs, name no resource.
     return lines or ["  the stack's own settings"]
+
+
+def _changed(change: ResourceChangeTypeDef) -> str:
+    """The properties that differ, as CloudFormation names them."""
+    targets = [detail.get("Target", {}) for detail in change.get("Details", [])]
+    names = sorted({target.get("Name") or target.get("Attribute", "") for target in targets} - {""})
+    return f": {', '.join(names)}" if names else ""

@@ -88,9 +88,11 @@ def preview(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Cho
         LakeError: as ``deploy`` does.
     """
     aim = _aim(session, root, pipeline, choices)
+    wanted = aim.wanted(_captured_streams(session, pipeline))
     if not aim.exists:
-        return [f"stack {aim.names.stack}: to be created", *aim.kept_lines]
-    lines = preview_stack(session.client("cloudformation"), aim.wanted(_captured_streams(session, pipeline)))
+        parameters = [f"  {name} = {value}" for name, value in wanted.parameters.items()]
+        return [f"stack {aim.names.stack}: to be created", *aim.kept_lines, *parameters]
+    lines = preview_stack(session.client("cloudformation"), wanted)
     return [f"stack {aim.names.stack}: {'to be updated' if lines else 'no change'}", *lines]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.deploy.deployment import Deployed, read_deployed
+from include.deploy.airflow_api import AirflowApi
 from include.deploy.environments import Environment, require_account
-from include.deploy.stack import Say, delete_stack, read_parameters, read_stack
-from include.dynamo_lake.declaration import read_declaration
+from include.deploy.kept import has_bucket, is_stacks_key, read_default_key
+from include.deploy.pausing import dag_ids, pause_at_rest, unpaused_dags
+from include.deploy.stack import Say, delete_stack, read_outputs, read_parameters, read_stack
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PipelineNames
 
@@ -26,6 +28,10 @@ class MoreThanOneError(TerminalError):
     """Data is deleted of one pipeline at a time."""
 
 
+class UndeletedObjectsError(TerminalError):
+    """S3 kept objects of the bucket."""
+
+
 @dataclass(frozen=True)
 class Deletion:
     """Whose data is deleted with its stack: ``confirmed`` must be the pipeline's bucket."""
@@ -33,68 +39,113 @@ class Deletion:
     confirmed: str
 
 
-def destroy(session: Any, environment: Environment, deletion: Deletion | None, say: Say) -> None:
+@dataclass(frozen=True)
+class Holding:
+    """What a pipeline has here: its stack, or the bucket that a stack has left."""
+
+    names: PipelineNames
+    has_stack: bool
+    bucket: str
+    key: str | None
+    is_own_bucket: bool = False
+
+
+def destroy(
+    session: Any,
+    environment: Environment,
+    deletion: Deletion | None,
+    say: Say,
+    *,
+    mwaa: Any = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
     """Delete the stacks of an environment's pipelines; source tables, bucket, key and lake databases stay.
 
-    With ``deletion`` bucket, lake databases and key go too; source tables never.
+    With ``deletion`` bucket, lake databases and key go too; source tables never. ``mwaa``: a client, where the
+    environment names one; the pipelines' DAGs are paused first.
 
     Raises:
         NotConfirmedError, MoreThanOneError: before anything is deleted.
+        FrozenRunError, DagsBusyError: runs are under way; nothing is deleted.
+        UndeletedObjectsError: run it again once S3 lets them go.
     """
     require_account(session, environment.account)
-    cloudformation = session.client("cloudformation")
-    deployed = [one for name in environment.pipelines if (one := _read(session, name)) is not None]
+    found = [one for name in environment.pipelines if (one := _read(session, environment, name)) is not None]
+    holdings = [one for one in found if one.has_stack or deletion is not None]
     if deletion is not None:
-        _require_confirmed(deployed, deletion)
-    for one in deployed:
-        parameters = read_parameters(cloudformation.describe_stacks(StackName=one.stack)["Stacks"][0])
-        delete_stack(cloudformation, one.stack, say)
+        _require_confirmed(holdings, deletion)
+    if mwaa is not None and holdings:
+        _pause(mwaa, environment, [one.names.pipeline for one in holdings], say, sleep)
+    for one in holdings:
+        delete_stack(session.client("cloudformation"), one.names.stack, say)
         if deletion is None:
             say(
-                f"kept: s3://{one.outputs['Bucket']}, key {one.outputs['KeyArn']}, the lake databases, the source "
-                "tables; a later deployment takes them back"
+                f"kept: s3://{one.bucket}, its key, the lake databases, the source tables; a later deployment takes "
+                "them back"
             )
         else:
-            _delete_data(session, one, parameters, say)
-    if not deployed:
+            _delete_data(session, one, say)
+    if not holdings:
         say(f"environment {environment.name} has no stack")
 
 
-def _read(session: Any, name: str) -> Deployed | None:
-    if read_stack(session.client("cloudformation"), PipelineNames(name).stack) is None:
+def _read(session: Any, environment: Environment, name: str) -> Holding | None:
+    """Without a stack only a bucket that one made is found: what a deletion that broke off goes on with."""
+    names = PipelineNames(name)
+    stack = read_stack(session.client("cloudformation"), names.stack)
+    parameters = read_parameters(stack) if stack else {}
+    bucket = parameters.get("BucketName", names.bucket(environment.account, environment.region))
+    is_there = has_bucket(session, bucket, environment.account)
+    if stack is None and not is_there:
         return None
-    return read_deployed(session, read_declaration(name))
+    outputs = read_outputs(stack) if stack else {}
+    key = outputs.get("KeyArn") or read_default_key(session.client("s3"), bucket)
+    return Holding(names, stack is not None, bucket, key, parameters.get("CreateBucket") == "false")
 
 
-def _require_confirmed(deployed: list[Deployed], deletion: Deletion) -> None:
-    if len(deployed) != 1:
-        stacks = ", ".join(one.stack for one in deployed) or "no stack"
+def _require_confirmed(holdings: list[Holding], deletion: Deletion) -> None:
+    if len(holdings) != 1:
+        stacks = ", ".join(one.names.stack for one in holdings) or "no stack"
         raise MoreThanOneError(f"data is deleted of one pipeline at a time, here are {stacks}: name it with PIPELINE=")
-    bucket = deployed[0].outputs["Bucket"]
+    bucket = holdings[0].bucket
     if deletion.confirmed != bucket:
         raise NotConfirmedError(f"this deletes every object of {bucket}: say CONFIRM={bucket}")
 
 
-def _delete_data(session: Any, one: Deployed, parameters: Mapping[str, str], say: Say) -> None:
+def _pause(
+    client: Any, environment: Environment, pipelines: list[str], say: Say, sleep: Callable[[float], None]
+) -> None:
+    """A run under way would lose what it works with, and a crawl keeps the stack from being deleted."""
+    api = AirflowApi(client, str(environment.mwaa))
+    try:
+        unpaused = unpaused_dags(api, dag_ids(pipelines))
+    except client.exceptions.ResourceNotFoundException:
+        say(f"there is no MWAA environment {environment.mwaa}: no DAG to pause")
+        return
+    pause_at_rest(api, unpaused, say, sleep=sleep)
+    say(f"paused: {', '.join(unpaused) or 'nothing was unpaused'}")
+
+
+def _delete_data(session: Any, one: Holding, say: Say) -> None:
     """The catalog first: a table whose files are gone must not be found. Each step passes over what is gone already.
 
-    What the stack did not make is somebody's own, and stays.
+    The bucket last: it is how a deletion that broke off finds the rest. What the stack did not make stays.
     """
-    for output in ("AnalyticsDatabase", "LakeDatabase"):
-        _delete_database(session.client("glue"), one.outputs[output], say)
-    bucket, key = one.outputs["Bucket"], one.outputs["KeyArn"]
-    if parameters.get("CreateBucket") == "false":
-        say(f"kept, since it is your own: s3://{bucket}")
+    for database in (one.names.analytics_database, one.names.lake_database):
+        _delete_database(session.client("glue"), database, say)
+    if one.key is not None:
+        _delete_key(session.client("kms"), one.names, one.key, say)
+    if one.is_own_bucket:
+        say(f"kept, since it is your own: s3://{one.bucket}")
     else:
-        _delete_bucket(session.client("s3"), bucket, say)
-    if parameters.get("OwnKeyArn"):
+        _delete_bucket(session.client("s3"), one.bucket, say)
+
+
+def _delete_key(kms: Any, names: PipelineNames, key: str, say: Say) -> None:
+    metadata = kms.describe_key(KeyId=key)["KeyMetadata"]
+    if not is_stacks_key(metadata, names):
         say(f"kept, since it is your own: key {key}")
-    else:
-        _delete_key(session.client("kms"), key, say)
-
-
-def _delete_key(kms: Any, key: str, say: Say) -> None:
-    if kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] != "PendingDeletion":
+    elif metadata["KeyState"] != "PendingDeletion":
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=KEY_PENDING_DAYS)
         say(f"key {key}: deleted in {KEY_PENDING_DAYS} days, until then `aws kms cancel-key-deletion` keeps it")
 
@@ -116,12 +167,17 @@ def _delete_bucket(s3: Any, bucket: str, say: Say) -> None:
     try:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
-            if objects:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-            count += len(objects)
+            _delete_versions(s3, bucket, [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in entries])
+            count += len(entries)
         s3.delete_bucket(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchBucket", "404"):
             raise
     say(f"deleted s3://{bucket} ({count} object versions)")
+
+
+def _delete_versions(s3: Any, bucket: str, objects: list[dict[str, str]]) -> None:
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}) if objects else {}
+    if refused := answer.get("Errors"):
+        first = f"{refused[0]['Key']}: {refused[0]['Code']} {refused[0].get('Message', '')}"
+        raise UndeletedObjectsError(f"S3 kept {len(refused)} objects of {bucket}, first {first}")

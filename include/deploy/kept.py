@@ -42,7 +42,7 @@ def read_kept(session: boto3.Session, names: PipelineNames, account: str, storag
     Raises:
         KeptDataError: what is there is not such a stack's, or not whole; the message says what to do.
     """
-    bucket = storage.bucket if _has_bucket(session, storage.bucket, account) else None
+    bucket = storage.bucket if has_bucket(session, storage.bucket, account) else None
     databases = _read_databases(session, names, bucket)
     if bucket is None or not storage.creates_bucket:
         return Kept(databases=databases)
@@ -90,7 +90,7 @@ def _named(logical_id: str, kind: str, **identifier: str) -> ResourceToImportTyp
     return {"LogicalResourceId": logical_id, "ResourceType": kind, "ResourceIdentifier": identifier}
 
 
-def _has_bucket(session: boto3.Session, bucket: str, account: str) -> bool:
+def has_bucket(session: boto3.Session, bucket: str, account: str) -> bool:
     """Whether the bucket is there, and this account's."""
     try:
         session.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
@@ -105,7 +105,7 @@ def _has_bucket(session: boto3.Session, bucket: str, account: str) -> bool:
 
 def _read_key(session: boto3.Session, names: PipelineNames, bucket: str, own_key_arn: str) -> str | None:
     """Id of the key that encrypts the bucket; None where it is the own one."""
-    arn = _read_default_key(session.client("s3"), bucket)
+    arn = read_default_key(session.client("s3"), bucket)
     if arn == own_key_arn != "":
         return None
     if arn is None or own_key_arn:
@@ -114,7 +114,7 @@ def _read_key(session: boto3.Session, names: PipelineNames, bucket: str, own_key
             f"{own_key_arn or 'the key of a stack of ' + names.pipeline}: delete the bucket, or mend key_arn"
         )
     metadata = session.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
-    if metadata.get("Description") != _KEY_DESCRIPTION.format(pipeline=names.pipeline):
+    if not is_stacks_key(metadata, names):
         raise KeptDataError(
             f"bucket {bucket} exists and is encrypted with {arn}, a key of your own: name it as key_arn"
         )
@@ -127,7 +127,13 @@ def _read_key(session: boto3.Session, names: PipelineNames, bucket: str, own_key
     return metadata["KeyId"]
 
 
-def _read_default_key(s3: Any, bucket: str) -> str | None:
+def is_stacks_key(metadata: Mapping[str, Any], names: PipelineNames) -> bool:
+    """Whether a stack of the pipeline made the key."""
+    return metadata.get("Description") == _KEY_DESCRIPTION.format(pipeline=names.pipeline)
+
+
+def read_default_key(s3: Any, bucket: str) -> str | None:
+    """ARN of the key that a bucket encrypts with by default."""
     try:
         found = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
     except ClientError as error:

@@ -17,7 +17,9 @@ from include.deploy.airflow_api import AirflowApi
 from include.deploy.mwaa import FOLDER
 from include.deploy.stack import Say
 from include.dynamo_lake.errors import TerminalError, TransientError
+from include.dynamo_lake.names import PipelineNames
 
+KINDS = ("bootstrap", "hourly", "on_change", "reconcile")
 REST_CEILING_S = 6 * 3600.0
 POLL_S = 15.0
 # Which DAGs deployments have paused and not unpaused yet, so that one that goes on with it knows what to unpause.
@@ -30,6 +32,11 @@ class DagsBusyError(TransientError):
 
 class FrozenRunError(TerminalError):
     """A paused DAG has a run under way: it stands still and would go on with other code."""
+
+
+def dag_ids(pipelines: Iterable[str]) -> tuple[str, ...]:
+    """All DAGs that pipelines may have."""
+    return tuple(PipelineNames(name).dag_id(kind) for name in sorted(pipelines) for kind in KINDS)
 
 
 def unpaused_dags(api: AirflowApi, dag_ids: Iterable[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ check. Every step finds out what is there already, so that a broken deployment i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,13 @@ from include.deploy.mwaa import (
     upload_airflow,
     wait_until_ready,
 )
-from include.deploy.pausing import pause_at_rest, read_paused, remember_paused, unpaused_dags
+from include.deploy.pausing import KINDS, dag_ids, pause_at_rest, read_paused, remember_paused, unpaused_dags
 from include.deploy.settings import build_mwaa_options, connection_id
 from include.deploy.smoke import check_stack
 from include.deploy.stack import Say
 from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
 from include.dynamo_lake.names import PipelineNames
 
-KINDS = ("bootstrap", "hourly", "on_change", "reconcile")
 # The DAG that a mode has not.
 _LACKS = {"hourly": "on_change", "on_change": "hourly"}
 
@@ -173,8 +172,3 @@ class Release:
 
     def _client(self, service: str) -> Any:
         return self.mwaa_session.client(service)
-
-
-def dag_ids(pipelines: Iterable[str]) -> tuple[str, ...]:
-    """All DAGs that pipelines may have."""
-    return tuple(PipelineNames(name).dag_id(kind) for name in sorted(pipelines) for kind in KINDS)

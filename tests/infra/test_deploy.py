@@ -49,8 +49,8 @@ def test_changed_code_changes_the_job_and_the_function_alone(session: boto3.Sess
     (checkout / "glue_scripts" / "merge_job.py").write_text("print('another')\n")
     second, lines = deploy_as(session, checkout, pipeline)
     assert [line.strip() for line in lines if line.startswith("  ")] == [
-        "modify CaptureFunction",
-        "modify MergeJob",
+        "modify CaptureFunction: Code",
+        "modify MergeJob: Command, DefaultArguments",
     ]
     assert second.outputs["CodeVersion"] != first.outputs["CodeVersion"]
     assert second.settings.keys() == first.settings.keys()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boto3
+import botocore.client
 import pytest
 
 from include.deploy import __main__ as command
 from include.deploy.dag_files import DagImportError
-from include.deploy.destroy import Deletion, MoreThanOneError, NotConfirmedError, destroy
+from include.deploy.destroy import Deletion, MoreThanOneError, NotConfirmedError, UndeletedObjectsError, destroy
 from include.deploy.environments import (
     _BOUNDS,
     _LOG_DAYS,
@@ -45,6 +48,7 @@ from tests.infra.template import ROOT, read_template
 def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
     lines = release(session, checkout, dry_run=True)
     assert any(line.startswith(f"stack {NAMES.stack}: ") for line in lines)
+    assert "  CreateTables = true" in lines, "what a first deployment would decide"
     assert lines[-1] == "dry run: nothing was changed"
     assert set(double.calls) == {"GetEnvironment"}
     assert keys(session, "") == set()
@@ -275,9 +279,31 @@ def test_destroying_keeps_bucket_key_lake_and_source_tables(session: boto3.Sessi
     assert lines[-1] == "environment local has no stack"
 
 
+def test_dags_rest_before_their_stack_goes(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
+    release(session, checkout)
+    double.running[HOURLY] = ["scheduled__1"]
+    lines: list[str] = []
+    destroy(session, WITH_MWAA, None, lines.append, mwaa=session.client("mwaa"), sleep=lambda _: None)
+    assert double.paused[HOURLY]
+    assert f"waiting for {HOURLY} (scheduled__1)" in lines
+    gone = next(i for i, line in enumerate(lines) if "DELETE_COMPLETE" in line)
+    assert next(i for i, line in enumerate(lines) if line.startswith("paused: ")) < gone
+
+
 def _outputs(session: boto3.Session) -> dict[str, str]:
     stack = session.client("cloudformation").describe_stacks(StackName=NAMES.stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _keeping(real: Callable[..., Any]) -> Callable[..., Any]:
+    """S3 as it answers where an object may not be deleted."""
+
+    def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation == "DeleteObjects":
+            return {"Errors": [{"Key": "state/coverage.json", "Code": "AccessDenied"}]}
+        return real(client, operation, parameters)
+
+    return make_api_call
 
 
 def test_data_is_deleted_only_when_its_bucket_is_named(
@@ -292,6 +318,14 @@ def test_data_is_deleted_only_when_its_bucket_is_named(
         outputs = _outputs(session)
         with pytest.raises(NotConfirmedError, match=f"CONFIRM={outputs['Bucket']}"):
             destroy(session, LOCAL, Deletion("something"), print)
+        session.client("s3").put_object(Bucket=outputs["Bucket"], Key="state/coverage.json", Body=b"{}")
+        with monkeypatch.context() as held:
+            held.setattr(
+                "botocore.client.BaseClient._make_api_call", _keeping(botocore.client.BaseClient._make_api_call)
+            )
+            with pytest.raises(UndeletedObjectsError, match=r"state/coverage\.json: AccessDenied"):
+                destroy(session, LOCAL, Deletion(outputs["Bucket"]), print)
+        # The stack is gone already; the bucket shows the rest.
         destroy(session, LOCAL, Deletion(outputs["Bucket"]), print)
         assert session.client("s3").list_buckets()["Buckets"] == []
         assert session.client("glue").get_databases()["DatabaseList"] == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from include.deploy import stack
+from include.deploy.change_sets import _change_lines
 from include.deploy.stack import wait_for_stack
 
 
@@ -56,4 +57,14 @@ def test_a_stack_that_still_cleans_up_is_waited_for_with_a_line_a_minute() -> No
     assert lines == [
         "stack demo-lake: UPDATE_COMPLETE_CLEANUP_IN_PROGRESS after 1 minutes, 2 resources done",
         "stack demo-lake: UPDATE_COMPLETE",
+    ]
+
+
+def test_a_change_names_its_properties_and_what_may_be_replaced() -> None:
+    details = [{"Target": {"Attribute": "Properties", "Name": name}} for name in ("Timeout", "Name")]
+    job = {"Action": "Modify", "LogicalResourceId": "Job", "Replacement": "Conditional", "Details": details}
+    queue = {"Action": "Modify", "LogicalResourceId": "Queue", "Replacement": "True", "Details": []}
+    assert _change_lines({"Changes": [{"ResourceChange": job}, {"ResourceChange": queue}]}) == [
+        "  modify Job: Name, Timeout (replacement, depending on the new values)",
+        "  modify Queue (replacement)",
     ]
