@@ -62,7 +62,8 @@ def check_change_files(store: ObjectStore, manifest: BatchManifest, pipeline: Pi
             zip((file.key for file in exported), pool.map(lambda f: _check_exported(store, f), exported), strict=True)
         )
         contents = list(pool.map(lambda file: _check_inbox(store, pipeline, file), manifest.inbox))
-    set_aside, written = {}, [at for _, sample in sizes.values() for at in sample]
+    measured = _measured_keys(manifest, pipeline)
+    set_aside, written = {}, [at for key, (_, sample) in sizes.items() if key in measured for at in sample]
     found = {key: size for key, (size, _) in sizes.items()}
     for file, content in zip(manifest.inbox, contents, strict=True):
         if isinstance(content, str):
@@ -71,6 +72,15 @@ def check_change_files(store: ObjectStore, manifest: BatchManifest, pipeline: Pi
             found[file.key] = FileSize(content.lines, content.bytes)
             written += content.written_s
     return CheckedFiles(found, set_aside, build_write_times(written))
+
+
+def _measured_keys(manifest: BatchManifest, pipeline: Pipeline) -> set[str]:
+    """Exported files that tell when their changes were written. None where the streams are heard: readers have seen their
+    changes before a window repeats them. None of a replayed window: it is no news.
+    """
+    if pipeline.schedule.mode != "hourly":
+        return set()
+    return {file.key for export in manifest.exports if export.item in manifest.items for file in export.files}
 
 
 def without_moved(store: ObjectStore, manifest: BatchManifest, sizes: Mapping[str, FileSize]) -> dict[str, FileSize]:

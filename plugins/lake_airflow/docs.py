@@ -14,8 +14,9 @@ GROUPS = {
 TASKS = {
     "plan": "Decides **what this run works on** and keeps that in `state/coverage.json` before anything is started. A plan that "
     "cannot be met (missing table, no point-in-time recovery, a range in the future, a gap) fails here and says what to do.",
-    "hear": "Takes **all** wake-up calls off the queue and looks into the inbox. Skips the run where the inbox is empty, or "
-    "before the first bootstrap. A message that is no wake-up call is put aside under `rejected/_messages/`, with the reason.",
+    "hear": "Takes **all** wake-up calls off the queue and looks into the inbox. Skips the run where the inbox is empty and "
+    "nothing is to be told, or before the first bootstrap. A message that is no wake-up call is put aside under "
+    "`rejected/_messages/`, with the reason.",
     "crawl_source": "Starts the crawler that catalogs this DynamoDB table; skipped where it has run today and the declaration says "
     "`crawl.policy = daily`. The merge never reads a crawled schema.",
     "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks.",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from glue_scripts.storage.change_files import CheckedFiles, check_change_files
 from glue_scripts.storage.objects import MissingObjectError
-from include.dynamo_lake.manifests import BatchManifest, InboxFile
+from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile, SourceExport
+from include.dynamo_lake.windows import Window
 from include.stream_capture.change_files import build_batches
 from tests.unit.stream_capture.records import MAIN, PIPELINE, SECOND, SOURCES, record
 
@@ -73,6 +76,21 @@ def test_a_sound_file_is_counted_with_the_seconds_of_its_writes() -> None:
     assert files.written.changes == 3
     oldest = datetime.fromtimestamp(SECOND + 1, UTC)
     assert files.written.latency_s(oldest)["max"] == 0
+
+
+@pytest.mark.parametrize(("mode", "count"), [("hourly", 1), ("both", 0), ("on_change", 0)])
+def test_a_window_tells_write_times_where_no_stream_is_heard_and_a_replayed_one_never(mode: Any, count: int) -> None:
+    body = gzip.compress(b'{"Metadata":{"WriteTimestampMicros":{"N":"1763949600000000"}},"Keys":{}}\n')
+    md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    windows = [Window(NOW - timedelta(hours=hours), NOW - timedelta(hours=hours - 1)) for hours in (1, 9)]
+    exports = tuple(
+        SourceExport(MAIN.id, window, "arn", f"{n}/", (ExportFile(f"{n}/x", 1, len(body), md5, "e"),))
+        for n, window in enumerate(windows)
+    )
+    manifest = BatchManifest("b", PIPELINE.name, "d", "r", NOW, NOW, (windows[0],), (windows[1],), exports, ())
+    pipeline = replace(PIPELINE, schedule=replace(PIPELINE.schedule, mode=mode))
+    written = check_change_files(MemoryStore({"0/x": body, "1/x": body}), manifest, pipeline).written
+    assert (written.changes if written else 0) == count
 
 
 def test_members_in_another_order_are_read_too() -> None:

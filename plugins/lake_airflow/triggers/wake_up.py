@@ -1,4 +1,4 @@
-"""Wait at the queue of wake-up calls: one event for all that come within a few seconds."""
+"""Wait at the queue of wake-up calls: one event for all that lie there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.dynamo_lake.wake_ups import ForeignMessageError, check_wake_up
 MESSAGES_AT_ONCE = 10
 LONG_POLL_S = 20
 PAUSE_S = 1
-# Every event is a run: a burst is gathered for so long.
+# Every event is a run: a burst is gathered until a short poll finds nothing, for so long at most.
 GATHER_S = 5.0
 
 
