@@ -35,8 +35,8 @@ TASKS = {
     "finish": "Moves applied change files out of the inbox and takes the applied windows off the plan: `covered_through` moves on.",
     "run_again": "Starts the next run at once where the inbox held more than one run takes (`inbox.max_run_mib`): its success is "
     "an event of the wake-up asset. Skipped where nothing is left.",
-    "crawl_output": "Starts the output crawler where it is due and the lake's head is published, so that no crawl shows an "
-    "unverified snapshot.",
+    "crawl_output": "Starts the output crawler where it is due, no merge is under way and the lake's head is published, so that no "
+    "crawl shows an unverified snapshot.",
     "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it.",
     "differences": "Tells what the comparison found, by source and kind, with the first keys; all of them lie in the bucket. The "
     "same text becomes the run's note.",

@@ -194,6 +194,7 @@ class FlowBuilder:
             doc_md=TASKS["crawl_output"],
             crawler_name=self.lake.settings.output_crawler,
             policy=self.lake.pipeline.crawl.policy,
+            merge_job=self.lake.settings.merge_job,
             bucket=self.lake.bucket,
             lake_database=self.lake.settings.lake_database,
             table=self.lake.target,

@@ -17,6 +17,8 @@ BATCH_ARGUMENT = "--batch_id"
 SUCCEEDED = "SUCCEEDED"
 UNDER_WAY = ("STARTING", "RUNNING", "WAITING")
 STOPPING = "STOPPING"
+# One run holds the job (MaxConcurrentRuns), and it is among the newest.
+_NEWEST = 50
 # Whether a new run can end better, and what to do; FAILED is judged by its error's name.
 _ENDINGS: dict[str, tuple[type[LakeError], str]] = {
     "FAILED": (MergeFailedError, "the message and the job's error log say why"),
@@ -43,6 +45,12 @@ def find_batch_run(
         if run.get("Arguments", {}).get(BATCH_ARGUMENT) == batch_id
     ]
     return _first(runs, (SUCCEEDED,)) or _first(runs, UNDER_WAY) or (runs[0] if runs else None)
+
+
+def is_job_taken(glue: GlueClient, job_name: str) -> bool:
+    """Whether a run of the job is under way, one that is being stopped too."""
+    runs = glue.get_job_runs(JobName=job_name, MaxResults=_NEWEST)["JobRuns"]
+    return _first(runs, (*UNDER_WAY, STOPPING)) is not None
 
 
 def error_of(job_name: str, run: Mapping[str, Any]) -> LakeError:

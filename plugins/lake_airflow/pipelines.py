@@ -50,7 +50,7 @@ class Lake:
 
     @property
     def readers(self) -> ReadersTable:
-        return ReadersTable(self.bucket, self.settings.analytics_database, self.target)
+        return ReadersTable(self.bucket, self.settings.analytics_database, self.target, self.settings.output_crawler)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -29,30 +29,52 @@ log = logging.getLogger(__name__)
 _RIVAL = {"ConcurrentModificationException", "VersionMismatchException", "AlreadyExistsException"}
 _KEPT = ("Description", "Owner", "Retention", "PartitionKeys", "TableType", "Parameters", "StorageDescriptor")
 
+_LEFT_BEHIND = (
+    "It is an older one, which no crawl moves it to: a run was broken off between record and table (or is between them now), and "
+    "nothing is to be done; or a person moved it"
+)
+_MOVED = (
+    "A crawl or a person moved it. Only the run's own task may start crawler {crawler}: withdraw glue:StartCrawler on it from "
+    "everybody but the pipeline's Airflow role, and its schedule"
+)
+
 
 @dataclass(frozen=True)
 class ReadersTable:
-    """The table that readers see: its place in the catalog and the bucket that holds its record."""
+    """The table that readers see: its place in the catalog, the bucket that holds its record, and the crawler that may move it."""
 
     bucket: str
     database: str
     table: str
+    crawler: str
 
     def __str__(self) -> str:
         return f"{self.database}.{self.table}"
 
 
-def publish(s3: S3Client, glue: GlueClient, readers: ReadersTable, candidate: Published) -> Published:
-    """Publish a verified snapshot, forwards only; return what is published now (a rival's further one is a success)."""
+def publish(
+    s3: S3Client, glue: GlueClient, readers: ReadersTable, candidate: Published, *, lake_uuid: str | None
+) -> Published:
+    """Publish a verified snapshot, forwards only; return what is published now (a rival's further one is a success).
+
+    ``lake_uuid``: the lake's present table. One that was made anew replaces what an older one published, never the other way round.
+    """
 
     def forwards(present: Published | None) -> Published:
-        return candidate if present is None or _is_further(candidate, present) else present
+        return candidate if present is None or _is_further(candidate, present, lake_uuid) else present
 
+    _warn_if_elsewhere(s3, glue, readers)  # before the move hides it
     published = commit_published(s3, readers.bucket, forwards)
     if published != candidate:
         log.info("Snapshot %d is already published, further than %d", published.snapshot_id, candidate.snapshot_id)
     point_to_published(s3, glue, readers)
     return published
+
+
+def put_back(s3: S3Client, glue: GlueClient, readers: ReadersTable) -> str | None:
+    """Put the readers' table back to the published record if it is elsewhere, and warn; return where it had been."""
+    _warn_if_elsewhere(s3, glue, readers)
+    return point_to_published(s3, glue, readers)
 
 
 def point_to_published(s3: S3Client, glue: GlueClient, readers: ReadersTable) -> str | None:
@@ -67,7 +89,7 @@ def point_to_published(s3: S3Client, glue: GlueClient, readers: ReadersTable) ->
         # The table before the record: a rival that moves both in between makes the conditional update fail.
         entry = read_table(glue, readers.database, readers.table)
         record = read_published(s3, readers.bucket)
-        found = entry.get("Parameters", {}).get(METADATA_LOCATION, "") if entry else ""
+        found = _location(entry)
         if record is None or found == record.metadata_location:
             return None
         if _move(s3, glue, readers, entry, record):
@@ -75,14 +97,30 @@ def point_to_published(s3: S3Client, glue: GlueClient, readers: ReadersTable) ->
     raise StateConflictError(f"{readers} was changed by others {MAX_ROUNDS} times in a row: look who writes it")
 
 
-def _is_further(candidate: Published, present: Published) -> bool:
+def _warn_if_elsewhere(s3: S3Client, glue: GlueClient, readers: ReadersTable) -> None:
+    found, record = _location(read_table(glue, readers.database, readers.table)), read_published(s3, readers.bucket)
+    if record is None or found == record.metadata_location:
+        return
+    is_older = 0 < (metadata_version(found) or 0) < _version(record)
+    cause = _LEFT_BEHIND if is_older else _MOVED.format(crawler=readers.crawler)
+    log.warning("%s showed %s, which is not what is published: it is put right. %s", readers, found or "nothing", cause)
+
+
+def _location(entry: Mapping[str, Any] | None) -> str:
+    return str(entry.get("Parameters", {}).get(METADATA_LOCATION, "")) if entry else ""
+
+
+def _is_further(candidate: Published, present: Published, lake_uuid: str | None) -> bool:
     if candidate.table_uuid != present.table_uuid:
-        return True  # the lake's table was made anew: its numbers start again
+        return candidate.table_uuid == lake_uuid  # the lake's table was made anew: its numbers start again
     if candidate.sequence_number != present.sequence_number:
         return candidate.sequence_number > present.sequence_number
     # Maintenance commits metadata without a snapshot; a crawl goes by the newest file.
-    versions = [metadata_version(one.metadata_location) or 0 for one in (candidate, present)]
-    return versions[0] > versions[1]
+    return _version(candidate) > _version(present)
+
+
+def _version(record: Published) -> int:
+    return metadata_version(record.metadata_location) or 0
 
 
 def _move(

@@ -130,6 +130,9 @@ class FakeGlue:
         assert operation == "get_job_runs"
         return Pages(lambda JobName: {"JobRuns": self.runs})
 
+    def get_job_runs(self, *, JobName: str, MaxResults: int) -> dict[str, Any]:
+        return {"JobRuns": self.runs[:MaxResults]}
+
     def start_job_run(self, *, JobName: str, Arguments: dict[str, str]) -> dict[str, Any]:
         self.calls.append("start")
         if self.slot_taken:

@@ -64,7 +64,13 @@ def lake_head(clients: FakeClients, snapshot_id: int) -> None:
 
 def crawl_output() -> str:
     task = OutputCrawlOperator(
-        task_id="crawl", crawler_name="c", policy="daily", bucket="b", lake_database="lake", table="t"
+        task_id="crawl",
+        crawler_name="c",
+        policy="daily",
+        merge_job="merge",
+        bucket="b",
+        lake_database="lake",
+        table="t",
     )
     return task.execute(context_of())
 
@@ -96,6 +102,37 @@ def test_a_crawl_is_stopped_where_another_run_committed_while_it_started(clients
     with pytest.raises(AirflowSkipException):
         crawl_output()
     assert clients.glue.calls == ["crawl c", "stop c"]
+
+
+def run_of_the_job(clients: FakeClients, state: str) -> None:
+    clients.glue.runs.insert(0, {"Id": "jr", "JobRunState": state})
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("state", ["STARTING", "RUNNING", "WAITING", "STOPPING"])
+def test_it_does_not_start_during_a_merge_that_may_commit_before_the_crawl_looks(
+    clients: FakeClients, state: str
+) -> None:
+    run_of_the_job(clients, "SUCCEEDED")
+    run_of_the_job(clients, state)
+    with pytest.raises(AirflowSkipException, match="run of job merge is under way"):
+        crawl_output()
+    assert clients.glue.calls == []
+
+
+@pytest.mark.usefixtures("published")
+def test_a_crawl_is_stopped_where_a_merge_began_while_it_started(clients: FakeClients) -> None:
+    clients.glue.after_start_crawler.append(lambda: run_of_the_job(clients, "RUNNING"))
+    with pytest.raises(AirflowSkipException):
+        crawl_output()
+    assert clients.glue.calls == ["crawl c", "stop c"]
+
+
+@pytest.mark.usefixtures("published")
+def test_merges_that_have_ended_do_not_hold_a_crawl_back(clients: FakeClients) -> None:
+    for state in ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"):
+        run_of_the_job(clients, state)
+    assert crawl_output() == "c"
 
 
 def poke() -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from lake_airflow.errors import StateConflictError
 from lake_airflow.lake_state import read_published
-from lake_airflow.publishing import ReadersTable, point_to_published, publish
+from lake_airflow.publishing import ReadersTable, point_to_published, publish, put_back
 
 from include.dynamo_lake.names import PUBLISHED_KEY
 from include.dynamo_lake.published import Published
 from tests.plugins.fakes import FakeClients
 
-READERS = ReadersTable("b", "analytics", "t")
+READERS = ReadersTable("b", "analytics", "t", "output")
 PLACE = ("analytics", "t")
 
 
@@ -54,8 +54,19 @@ def shown(clients: FakeClients) -> str:
     return str(clients.glue.tables[PLACE]["Parameters"]["metadata_location"])
 
 
-def run_publish(clients: FakeClients, candidate: Published) -> Published:
-    return publish(clients.s3, clients.glue, READERS, candidate)
+def run_publish(clients: FakeClients, candidate: Published, lake_uuid: str = "u") -> Published:
+    return publish(clients.s3, clients.glue, READERS, candidate, lake_uuid=lake_uuid)
+
+
+def numbered(clients: FakeClients, number: int) -> Published:
+    """A verified snapshot whose metadata file has a name as Iceberg gives it."""
+    key = f"warehouse/t/metadata/{number:05d}-0f0e0d0c-0000-0000-0000-000000000000.metadata.json"
+    clients.s3.objects[key] = json.dumps(metadata(number)).encode()
+    return replace(verified(clients, number), metadata_location=f"s3://b/{key}")
+
+
+def show(clients: FakeClients, location: str) -> None:
+    clients.glue.tables[PLACE]["Parameters"]["metadata_location"] = location
 
 
 def test_the_first_publish_creates_the_readers_table_with_iceberg_columns(clients: FakeClients) -> None:
@@ -104,8 +115,63 @@ def test_the_same_snapshot_again_moves_nothing(clients: FakeClients) -> None:
 def test_a_table_made_anew_starts_its_numbers_again(clients: FakeClients) -> None:
     run_publish(clients, verified(clients, 7))
     anew = verified(clients, 1, uuid="v")
-    assert run_publish(clients, anew) == anew
+    assert run_publish(clients, anew, lake_uuid="v") == anew
     assert shown(clients) == anew.metadata_location
+
+
+def test_a_cleared_publish_of_an_old_run_does_not_take_readers_back_to_the_table_before_it_was_made_anew(
+    clients: FakeClients,
+) -> None:
+    old, anew = verified(clients, 7), verified(clients, 1, uuid="v")
+    run_publish(clients, old)
+    run_publish(clients, anew, lake_uuid="v")
+    assert run_publish(clients, old, lake_uuid="v") == anew
+    assert shown(clients) == anew.metadata_location
+
+
+def test_a_publish_warns_of_a_pointer_that_a_crawl_moved_before_it_moves_it_on(
+    clients: FakeClients, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, third = numbered(clients, 1), numbered(clients, 3)
+    run_publish(clients, first)
+    show(clients, numbered(clients, 2).metadata_location)
+    run_publish(clients, third)
+    assert shown(clients) == third.metadata_location
+    (warning,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
+    assert "/00002-" in warning
+    assert "withdraw glue:StartCrawler" in warning
+    assert "crawler output" in warning
+
+
+def test_a_table_that_a_broken_off_run_left_behind_is_not_laid_at_the_crawlers_door(
+    clients: FakeClients, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = numbered(clients, 1), numbered(clients, 2)
+    run_publish(clients, second)
+    show(clients, first.metadata_location)
+    assert put_back(clients.s3, clients.glue, READERS) == first.metadata_location
+    (warning,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
+    assert "broken off between record and table" in warning
+    assert "StartCrawler" not in warning
+
+
+def test_a_record_whose_metadata_is_gone_with_its_table_does_not_hold_back_the_table_made_anew(
+    clients: FakeClients,
+) -> None:
+    run_publish(clients, verified(clients, 7))
+    clients.glue.tables.clear()
+    clients.s3.objects = {PUBLISHED_KEY: clients.s3.objects[PUBLISHED_KEY]}
+    anew = verified(clients, 1, uuid="v")
+    assert run_publish(clients, anew, lake_uuid="v") == anew
+    assert shown(clients) == anew.metadata_location
+
+
+def test_a_publish_after_an_undisturbed_one_warns_of_nothing(
+    clients: FakeClients, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_publish(clients, numbered(clients, 1))
+    run_publish(clients, numbered(clients, 2))
+    assert [one for one in caplog.records if one.levelname == "WARNING"] == []
 
 
 def test_a_rival_that_publishes_further_in_between_is_not_taken_back(clients: FakeClients) -> None:
@@ -125,11 +191,8 @@ def test_a_rival_that_writes_the_record_first_is_not_taken_back(clients: FakeCli
 
 
 def test_metadata_that_maintenance_wrote_for_the_same_snapshot_is_followed_forwards_only(clients: FakeClients) -> None:
-    first = verified(clients, 1)
-    names = [f"warehouse/t/metadata/{n:05d}-0f0e0d0c-0000-0000-0000-000000000000.metadata.json" for n in (9, 10)]
-    for name in names:
-        clients.s3.objects[name] = json.dumps(metadata(1)).encode()
-    before, after = (replace(first, metadata_location=f"s3://b/{name}") for name in names)
+    places = [numbered(clients, n).metadata_location for n in (9, 10)]
+    before, after = (replace(verified(clients, 1), metadata_location=place) for place in places)
     run_publish(clients, before)
     assert run_publish(clients, after) == after
     assert run_publish(clients, before) == after
@@ -154,7 +217,7 @@ def test_a_crash_between_record_and_table_is_healed_forwards_by_whoever_comes_ne
 def test_a_pointer_moved_by_hand_is_put_back(clients: FakeClients) -> None:
     first = verified(clients, 1)
     run_publish(clients, first)
-    clients.glue.tables[PLACE]["Parameters"]["metadata_location"] = "s3://b/elsewhere.json"
+    show(clients, "s3://b/elsewhere.json")
     assert point_to_published(clients.s3, clients.glue, READERS) == "s3://b/elsewhere.json"
     assert shown(clients) == first.metadata_location
     assert point_to_published(clients.s3, clients.glue, READERS) is None

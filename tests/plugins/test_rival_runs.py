@@ -9,13 +9,26 @@ from datetime import datetime
 import pytest
 from hypothesis import Phase, given, note, settings
 from lake_airflow import publishing
+from lake_airflow.operators import crawl
 from lake_airflow.operators.crawl import OutputCrawlOperator
 from lake_airflow.steps import finish, plan
 
 from include.dynamo_lake.coverage import Coverage, Decision, FullExport, PlanItem, plan_through
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.reference import merge_steps
-from tests.plugins.simulation.rivals import COMMITS, OPERATIONS, PIPELINE, Operation, Printed, play
+from tests.plugins.simulation.rivals import (
+    COMMITS,
+    OPERATIONS,
+    PIPELINE,
+    Begin,
+    GiveUp,
+    Operation,
+    Pass,
+    Printed,
+    Step,
+    Write,
+    play,
+)
 
 
 @settings(max_examples=100)
@@ -41,7 +54,7 @@ def finish_at_the_runs_own_end(patch: pytest.MonkeyPatch) -> None:
 
 
 def publish_whatever_was_verified(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(publishing, "_is_further", lambda candidate, present: True)
+    patch.setattr(publishing, "_is_further", lambda *_: True)
 
 
 def forget_what_is_planned(patch: pytest.MonkeyPatch) -> None:
@@ -53,7 +66,31 @@ def forget_what_is_planned(patch: pytest.MonkeyPatch) -> None:
 
 
 def crawl_at_any_time(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(OutputCrawlOperator, "_require_published_head", lambda operator: None)
+    patch.setattr(OutputCrawlOperator, "_require_harmless", lambda operator: None)
+
+
+A_CRAWL_WITHIN_A_MERGE: list[Operation] = [
+    Step(1, "announce"),
+    GiveUp(0),
+    Write(1, 2, is_told=False),
+    Pass(60),
+    Begin("hourly"),
+    Step(1, "publish.finish"),
+    Write(2, 1, is_told=True),
+    Begin("on_change"),
+    Step(1, "merge.glue_job", strike="a rival's task within its merge"),
+    Step(2, "announce"),
+]
+
+
+def test_no_crawl_starts_between_a_merges_wait_for_the_crawler_and_its_commit() -> None:
+    play(A_CRAWL_WITHIN_A_MERGE)
+
+
+def test_a_crawl_within_a_merge_would_show_readers_what_no_check_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crawl, "is_job_taken", lambda glue, job_name: False)
+    with pytest.raises(AssertionError, match="which no check has passed"):
+        play(A_CRAWL_WITHIN_A_MERGE)
 
 
 @pytest.mark.deep

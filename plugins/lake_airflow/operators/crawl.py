@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from lake_airflow.aws import Clients, error_code, present_of
 from lake_airflow.errors import CrawlFailedError
 from lake_airflow.iceberg import read_head
+from lake_airflow.job_runs import is_job_taken
 from lake_airflow.lake_state import read_published
 from lake_airflow.links import CrawlerLink
 
@@ -62,27 +63,35 @@ class CrawlOperator(BaseOperator):
 
 
 class OutputCrawlOperator(CrawlOperator):
-    """Start the output crawler only while the lake's head is the published snapshot: a crawl shows readers the newest one.
+    """Start the output crawler only while no merge is under way and the lake's head is the published snapshot: a crawl shows
+    readers the newest one.
 
-    Looks again after the start, and stops the crawl where another run has committed meanwhile (skipped: that run crawls).
+    Looks again after the start, and stops the crawl where a merge has begun or committed meanwhile (skipped: a later run
+    crawls). A merge that begins after that finds the crawler running, and waits for it before it commits.
     """
 
-    def __init__(self, *, bucket: str, lake_database: str, table: str, **kwargs: Any) -> None:
+    def __init__(self, *, merge_job: str, bucket: str, lake_database: str, table: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.merge_job = merge_job
         self.bucket = bucket
         self.lake_database = lake_database
         self.table = table
 
     def start(self) -> None:
-        self._require_published_head()
+        self._require_harmless()
         super().start()
         try:
-            self._require_published_head()
+            self._require_harmless()
         except AirflowSkipException:
             self._stop()
             raise
 
-    def _require_published_head(self) -> None:
+    def _require_harmless(self) -> None:
+        # The job before the head: a merge that ends in between has moved the head by then.
+        if is_job_taken(self.clients.glue, self.merge_job):
+            raise AirflowSkipException(
+                f"A run of job {self.merge_job} is under way: a crawl would show readers what it commits. A later run crawls"
+            )
         head = read_head(self.clients.glue, self.clients.s3, self.lake_database, self.table)
         published = read_published(self.clients.s3, self.bucket)
         if head is None or published is None or head.head_id != published.snapshot_id:

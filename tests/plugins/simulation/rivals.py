@@ -58,13 +58,16 @@ class Begin:
 class Step:
     """The ``run``-th newest run goes on through task ``through`` (one that it has behind it: through its next task).
 
-    At that task's call ``at`` it is struck, or a rival does its next task first.
+    At that task's call ``at`` it is struck, or a rival does its next task first; or a rival does so within the task's merge,
+    between its wait for the output crawler and its commits.
     """
 
     run: int
     through: str
     at: int = 0
-    strike: Literal["none", "killed before", "killed after", "a lost answer", "a rival's task"] = "none"
+    strike: Literal[
+        "none", "killed before", "killed after", "a lost answer", "a rival's task", "a rival's task within its merge"
+    ] = "none"
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,11 @@ class CrashMerge:
 
 
 Operation = Write | Move | Pass | Begin | Step | GiveUp | CrashMerge
-STRIKES = ("none", "none", "none", "killed before", "killed after", "a lost answer", "a rival's task", "a rival's task")
+STRIKES = (
+    *("none", "none", "none"),
+    *("killed before", "killed after", "a lost answer"),
+    *("a rival's task", "a rival's task", "a rival's task within its merge"),
+)
 TASKS = (
     "plan",
     "export 0",
@@ -185,10 +192,13 @@ class Rivals:
         if run in self.runs and step.strike != "none":
             self.arm(run, step)
         self.try_task(run)
-        self.lake.wire.strike = None
+        self.lake.wire.strike = self.lake.world.within_next_merge = None
 
     def arm(self, run: SimulatedRun, step: Step) -> None:
         rivals = [one for one in self.runs if one is not run]
+        if step.strike == "a rival's task within its merge":
+            self.lake.world.within_next_merge = lambda: rivals and self.try_task(rivals[0])
+            return
 
         def what() -> None:
             self.lake.wire.strike = None
@@ -229,7 +239,7 @@ class Rivals:
         if not any(isinstance(one, FullExport) for one in now.plan):
             left = tuple(one for one in before.plan if now.covered_through is None or one.end > now.covered_through)
             assert now.plan[: len(left)] == left
-        assert self.lake.world.violations == []
+        assert self.lake.world.violations == [], self.lake.world.violations
         self.coverage = now
 
     def settle(self) -> None:

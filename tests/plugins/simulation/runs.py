@@ -177,6 +177,7 @@ class SimulatedRun:
             task_id="crawl_output",
             crawler_name=lake.settings.output_crawler,
             policy="every_run",
+            merge_job=lake.settings.merge_job,
             bucket=lake.bucket,
             lake_database=lake.settings.lake_database,
             table=lake.target,

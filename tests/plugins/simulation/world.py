@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -38,6 +39,7 @@ class World:
         self.files: dict[str, ChangeFile] = {}
         self.violations: list[str] = []
         self.crash_next_merge_before: str | None = None
+        self.within_next_merge: Callable[[], object] | None = None
         self.waits = 0
         self.broken_wait: int | None = None
         self.s3 = FakeS3(date=self.date)
@@ -110,7 +112,7 @@ class World:
 
 @dataclass
 class WorldGlue(FakeGlue):
-    """The merge job runs when somebody waits for it; a crawl has ended when somebody looks a second time."""
+    """The merge job runs when somebody waits for it, in two steps; a crawl has ended when somebody looks a second time."""
 
     world: World | None = None
 
@@ -141,11 +143,15 @@ class WorldGlue(FakeGlue):
     def end_runs(self) -> None:
         """Every run under way goes to its end."""
         assert self.world is not None
-        for run in self.runs:
+        for run in [one for one in self.runs if one["JobRunState"] in _ACTIVE]:
+            self.end_crawls()
+            # The job has found the crawler at rest, and commits later.
+            meanwhile, self.world.within_next_merge = self.world.within_next_merge, None
+            if meanwhile is not None:
+                meanwhile()
             if run["JobRunState"] in _ACTIVE:
                 crash, self.world.crash_next_merge_before = self.world.crash_next_merge_before, None
                 arguments = run["Arguments"]
-                self.end_crawls()
                 run["JobRunState"] = self.world.job.run(arguments["--batch_id"], arguments["--batch"], crash)
 
     def get_crawler(self, *, Name: str) -> dict[str, Any]:
