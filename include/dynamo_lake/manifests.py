@@ -143,7 +143,8 @@ def parse_export_files(summary: bytes, manifest_files: bytes) -> tuple[ExportFil
     counted = sum(file.records for file in files)
     if counted != total:
         raise ChangeFileError(
-            f"The export's manifest names {counted} items in {len(files)} files, its summary {total}: the export is not whole"
+            f"The export's manifest names {counted} items in {len(files)} files, its summary {total}: the export is not "
+            "whole. Delete everything below its prefix and clear export, which exports it again"
         )
     return files
 

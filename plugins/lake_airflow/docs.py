@@ -19,7 +19,8 @@ TASKS = {
     "`rejected/_messages/`, with the reason.",
     "crawl_source": "Starts the crawler that catalogs this DynamoDB table; skipped where it has run today and the declaration says "
     "`crawl.policy = daily`. The merge never reads a crawled schema.",
-    "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks.",
+    "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks. A source's crawl that fails is skipped with a "
+    "warning: rows do not depend on it. The output's fails the run, after the rows are published.",
     "export": "One export of one planned window (or the full table) of one source, with point-in-time recovery. A finished or "
     "running export of the same item is **reused**; the task is deferred while DynamoDB works.",
     "check_contract": "Compares the tables with the declaration: another **key** fails the run; new attributes and odd "
@@ -37,7 +38,7 @@ TASKS = {
     "an event of the wake-up asset. Skipped where nothing is left.",
     "crawl_output": "Starts the output crawler where it is due, no merge is under way and the lake's head is published, so that no "
     "crawl shows an unverified snapshot.",
-    "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it.",
+    "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it, also in a run that failed.",
     "differences": "Tells what the comparison found, by source and kind, with the first keys; all of them lie in the bucket. The "
     "same text becomes the run's note.",
     "announce": "Sends the asset event: windows, `complete_through`, snapshot, rows, bytes, lag, estimated cost.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 VIEW = "NEW_IMAGE"
+_REMEDY = "restore that version of the object; or delete everything below s3://{bucket}/{prefix} and clear export, which exports it again"
 _ROOT = "AWSDynamoDB/"
 _DATA = "data/"
 
@@ -55,11 +56,11 @@ def has_export(
 
 
 def build_export_request(
-    bucket: str, prefix: str, table_arn: str, item: PlanItem, key_arn: str | None, failed_attempts: int
+    bucket: str, prefix: str, table_arn: str, item: PlanItem, key_arn: str | None, spent_attempts: int
 ) -> dict[str, Any]:
     """Build the arguments of ``ExportTableToPointInTime``, with a token that names the attempt.
 
-    The same attempt asked for twice is one export; an attempt after a failed one is another.
+    The same attempt asked for twice is one export; an attempt after a spent one (failed, or its files deleted) is another.
     """
     request: dict[str, Any] = {
         "TableArn": table_arn,
@@ -74,7 +75,7 @@ def build_export_request(
     else:
         window = {"ExportFromTime": item.start, "ExportToTime": item.end, "ExportViewType": VIEW}
         request |= {"ExportType": "INCREMENTAL_EXPORT", "IncrementalExportSpecification": window}
-    named = json.dumps([table_arn, bucket, prefix, item_id(item), VIEW, failed_attempts])
+    named = json.dumps([table_arn, bucket, prefix, item_id(item), VIEW, spent_attempts])
     return {**request, "ClientToken": hashlib.sha256(named.encode()).hexdigest()[:36]}
 
 
@@ -89,7 +90,7 @@ def read_source_export(s3: S3Client, bucket: str, source: str, item: PlanItem, e
     summary = _read_checked(s3, bucket, f"{folder}manifest-summary")
     manifest_files = _read_checked(s3, bucket, f"{folder}manifest-files")
     sizes = dict(_list_sizes(s3, bucket, prefix))
-    files = tuple(_with_size(file, bucket, sizes) for file in parse_export_files(summary, manifest_files))
+    files = tuple(_with_size(file, bucket, prefix, sizes) for file in parse_export_files(summary, manifest_files))
     return SourceExport(source, item, export_arn, prefix, files)
 
 
@@ -114,10 +115,7 @@ def _export_ids(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
 
 
 def _read_attempt(s3: S3Client, dynamodb: DynamoDBClient, bucket: str, folder: str, export_arn: str) -> Attempt:
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}manifest-")
-    if {f"{folder}manifest-summary.json", f"{folder}manifest-files.json"} <= {
-        entry["Key"] for entry in listed.get("Contents", [])
-    }:
+    if _has_manifests(s3, bucket, folder):
         return Attempt(export_arn, "finished")
     try:
         description = dynamodb.describe_export(ExportArn=export_arn)["ExportDescription"]
@@ -127,7 +125,18 @@ def _read_attempt(s3: S3Client, dynamodb: DynamoDBClient, bucket: str, folder: s
         raise
     if description["ExportStatus"] == "FAILED":
         return Attempt(export_arn, "failed", failure_of(description))
-    return Attempt(export_arn, "running")
+    if description["ExportStatus"] == "IN_PROGRESS":
+        return Attempt(export_arn, "running")
+    # It ended since the first look, or somebody has deleted its manifests: then it is as good as failed.
+    if _has_manifests(s3, bucket, folder):
+        return Attempt(export_arn, "finished")
+    return Attempt(export_arn, "failed", "it completed, and its manifests are gone")
+
+
+def _has_manifests(s3: S3Client, bucket: str, folder: str) -> bool:
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}manifest-")
+    names = {entry["Key"].removeprefix(folder) for entry in listed.get("Contents", [])}
+    return {"manifest-summary.json", "manifest-files.json"} <= names
 
 
 def failure_of(description: Mapping[str, Any]) -> str:
@@ -136,16 +145,13 @@ def failure_of(description: Mapping[str, Any]) -> str:
 
 
 def _read_checked(s3: S3Client, bucket: str, stem: str) -> bytes:
+    remedy = _REMEDY.format(bucket=bucket, prefix=stem.partition(_ROOT)[0])
     stored, checksum = read_object(s3, bucket, f"{stem}.json"), read_object(s3, bucket, f"{stem}.md5")
     if stored is None or checksum is None:
-        raise ChangeFileError(
-            f"s3://{bucket}/{stem}.{'json' if stored is None else 'md5'} is missing: the export is not whole"
-        )
+        raise ChangeFileError(f"s3://{bucket}/{stem}.{'json' if stored is None else 'md5'} is missing: {remedy}")
     digest = hashlib.md5(stored.body, usedforsecurity=False)
     if checksum.body.strip() not in {base64.b64encode(digest.digest()), digest.hexdigest().encode()}:
-        raise ChangeFileError(
-            f"s3://{bucket}/{stem}.json does not match its checksum {stem}.md5: it was changed after the export"
-        )
+        raise ChangeFileError(f"s3://{bucket}/{stem}.json does not match its checksum {stem}.md5: {remedy}")
     return stored.body
 
 
@@ -155,9 +161,9 @@ def _list_sizes(s3: S3Client, bucket: str, prefix: str) -> Iterator[tuple[str, i
             yield entry["Key"], entry["Size"]
 
 
-def _with_size(file: ExportFile, bucket: str, sizes: Mapping[str, int]) -> ExportFile:
+def _with_size(file: ExportFile, bucket: str, prefix: str, sizes: Mapping[str, int]) -> ExportFile:
     if file.key not in sizes:
         raise ChangeFileError(
-            f"s3://{bucket}/{file.key} is missing, the export's manifest names it: restore that object"
+            f"s3://{bucket}/{file.key} is missing, the export's manifest names it: {_REMEDY.format(bucket=bucket, prefix=prefix)}"
         )
     return replace(file, bytes=sizes[file.key])

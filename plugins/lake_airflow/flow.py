@@ -80,11 +80,13 @@ class FlowBuilder:
         with applied.publish:
             crawl = self._output_crawl()
             wait = self._crawl_sensor("wait_crawl_output", crawl)
-            pointer = task(
-                task_id="assert_pointer", doc_md=TASKS["assert_pointer"], trigger_rule=TriggerRule.NONE_FAILED
-            )(assert_pointer)(pipeline=self.lake.pipeline.name)
+            pointer = task(task_id="assert_pointer", doc_md=TASKS["assert_pointer"], trigger_rule=TriggerRule.ALL_DONE)(
+                assert_pointer
+            )(pipeline=self.lake.pipeline.name)
             announced = self._announce(applied.checks, (*crawls, crawl.task_id))
-            applied.finished >> crawl >> wait >> pointer >> announced
+            applied.finished >> crawl >> wait >> pointer
+            # A crawl that moved the pointer and failed is put right too; the run is failed by what hangs on both.
+            [wait, pointer] >> announced
 
     def build_on_change(self, wake_up: Asset) -> None:
         """Add all tasks of one run that takes the inbox alone, and their order; events of ``wake_up`` start it."""
@@ -123,7 +125,8 @@ class FlowBuilder:
                     aws_conn_id=self._connection,
                 )
                 crawls.append(crawl.task_id)
-                waits.append(self._crawl_sensor(f"wait_crawl_{role}", crawl))
+                # The merge reads no crawled schema: a crawl that fails is skipped with a warning.
+                waits.append(self._crawl_sensor(f"wait_crawl_{role}", crawl, soft_fail=True))
                 planned >> crawl >> waits[-1]
             export = self._export(planned)
             contract = task(
@@ -185,6 +188,7 @@ class FlowBuilder:
             pipeline=self.lake.pipeline.name,
             checks=checks,
             crawls=crawls,
+            trigger_rule=TriggerRule.NONE_FAILED if crawls else TriggerRule.ALL_SUCCESS,
             outlets=[build_asset(self.lake)],
         )
 
@@ -201,7 +205,7 @@ class FlowBuilder:
             aws_conn_id=self._connection,
         )
 
-    def _crawl_sensor(self, task_id: str, crawl: CrawlOperator) -> CrawlSensor:
+    def _crawl_sensor(self, task_id: str, crawl: CrawlOperator, *, soft_fail: bool = False) -> CrawlSensor:
         return CrawlSensor(
             task_id=task_id,
             doc_md=TASKS["wait_crawl"],
@@ -209,6 +213,7 @@ class FlowBuilder:
             start_task=crawl.task_id,
             aws_conn_id=self._connection,
             mode="reschedule",
+            soft_fail=soft_fail,
             poke_interval=self.common.poll_s,
             timeout=CRAWL_CEILING.total_seconds(),
         )

@@ -179,7 +179,7 @@ def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
         **applying_flow(),
         "publish.finish": ["publish.crawl_output"],
         "publish.crawl_output": ["publish.wait_crawl_output"],
-        "publish.wait_crawl_output": ["publish.assert_pointer"],
+        "publish.wait_crawl_output": ["publish.announce", "publish.assert_pointer"],
         "publish.assert_pointer": ["publish.announce"],
         "publish.announce": [],
     }
@@ -238,10 +238,23 @@ def test_one_run_takes_no_more_than_the_declared_part_of_the_inbox() -> None:
 
 
 def test_a_skipped_crawl_or_merge_does_not_hold_up_what_follows() -> None:
-    going_on = {"capture.check_contract", "publish.finish", "publish.assert_pointer"}
+    going_on = {"capture.check_contract", "publish.finish", "publish.announce"}
     rules = {task.task_id: settled(task, "trigger_rule") for task in hourly().tasks}
     assert {task_id for task_id, rule in rules.items() if rule == TriggerRule.NONE_FAILED} == going_on
-    assert {rule for task_id, rule in rules.items() if task_id not in going_on} == {TriggerRule.ALL_SUCCESS}
+    others = {rule for task_id, rule in rules.items() if task_id not in {*going_on, "publish.assert_pointer"}}
+    assert others == {TriggerRule.ALL_SUCCESS}
+
+
+def test_a_failed_output_crawl_fails_the_run_and_readers_are_put_back_nevertheless() -> None:
+    assert settled(hourly().get_task("publish.assert_pointer"), "trigger_rule") == TriggerRule.ALL_DONE
+    last = hourly().get_task("publish.announce")
+    assert last.upstream_task_ids == {"publish.wait_crawl_output", "publish.assert_pointer"}
+    assert settled(last, "trigger_rule") == TriggerRule.NONE_FAILED
+
+
+def test_a_failed_crawl_of_a_source_does_not_hold_rows_up() -> None:
+    soft = {task.task_id for task in hourly().tasks if getattr(task, "soft_fail", False)}
+    assert soft == {"capture.wait_crawl_main", "capture.wait_crawl_lookup"}
 
 
 def test_groups_have_tooltips_and_the_branch_has_labels() -> None:

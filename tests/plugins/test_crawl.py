@@ -150,6 +150,13 @@ def test_the_sensor_ends_when_the_crawl_succeeded(clients: FakeClients) -> None:
     assert poke()
 
 
+def test_a_failed_crawl_may_be_skipped_with_its_words(clients: FakeClients) -> None:
+    crawler(clients, Status="FAILED", ErrorMessage="Internal service exception")
+    sensor = CrawlSensor(task_id="wait", crawler_name="c", start_task="crawl", soft_fail=True)
+    with pytest.raises(AirflowSkipException, match="Internal service exception"):
+        sensor.poke(context_of())
+
+
 def test_a_failed_crawl_is_told_with_its_words_and_the_task_to_clear(clients: FakeClients) -> None:
     crawler(
         clients,

@@ -108,13 +108,13 @@ def test_a_finished_export_counts_more_than_a_later_failed_one(clients: FakeClie
 def test_the_token_is_the_attempts_name(clients: FakeClients) -> None:
     def token(**changed: Any) -> str:
         arguments: dict[str, Any] = {
-            "bucket": "b", "prefix": PREFIX, "table_arn": TABLE, "item": WINDOW, "key_arn": "k", "failed_attempts": 0, **changed
+            "bucket": "b", "prefix": PREFIX, "table_arn": TABLE, "item": WINDOW, "key_arn": "k", "spent_attempts": 0, **changed
         }  # fmt: skip
         return str(build_export_request(**arguments)["ClientToken"])
 
     assert token() == token()
     others = {
-        token(failed_attempts=1),
+        token(spent_attempts=1),
         token(bucket="other"),
         token(table_arn=TABLE + "2"),
         token(item=FullExport(NOW)),
@@ -127,6 +127,39 @@ def test_a_lost_answer_finds_the_same_export_again(clients: FakeClients) -> None
     restorable(clients)
     first = deferral(operator()).trigger.return_value
     assert deferral(operator()).trigger.return_value == first
+    assert len(clients.dynamodb.exports) == 1
+
+
+def test_after_a_finished_exports_files_were_deleted_another_is_started(clients: FakeClients) -> None:
+    restorable(clients)
+    first = deferral(operator()).trigger.return_value
+    clients.dynamodb.exports[first]["ExportStatus"] = "COMPLETED"
+    second = deferral(operator()).trigger.return_value
+    assert second != first
+    assert deferral(operator()).trigger.return_value == second
+    assert len(clients.dynamodb.exports) == 2
+
+
+def test_a_finished_export_without_its_manifests_is_as_good_as_failed(clients: FakeClients) -> None:
+    restorable(clients)
+    put_started(clients, "0000", "COMPLETED")
+    assert deferral(operator()).trigger.return_value == f"{TABLE}/export/0001"
+
+
+def test_an_export_that_ends_between_the_look_and_the_start_is_reused(
+    clients: FakeClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restorable(clients)
+    first = deferral(operator()).trigger.return_value
+    export = clients.dynamodb.export_table_to_point_in_time
+
+    def after_it_ended(**request: Any) -> dict[str, Any]:
+        clients.dynamodb.exports[first]["ExportStatus"] = "COMPLETED"
+        put_finished(clients, first.rpartition("/")[2])
+        return export(**request)
+
+    monkeypatch.setattr(clients.dynamodb, "export_table_to_point_in_time", after_it_ended)
+    assert operator().execute(context_of())["export_arn"] == first
     assert len(clients.dynamodb.exports) == 1
 
 

@@ -100,7 +100,10 @@ class AthenaCheckOperator(BaseOperator):
             return int(execution.get("Statistics", {}).get("DataScannedInBytes", 0))
         if state in {"FAILED", "CANCELLED"}:
             reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
-            raise QueryFailedError(f"Check {self.check}: query {self.query_id} ended as {state}: {reason}")
+            raise QueryFailedError(
+                f"Check {self.check}: query {self.query_id} ended as {state}: {reason}. Where retries end "
+                "so too, mend what Athena names: a limit of the workgroup, or a right"
+            )
         if event["status"] == ENDED:
             raise self._until_ended(self.query_id, event["deadline"])
         self.on_kill()
@@ -109,7 +112,8 @@ class AthenaCheckOperator(BaseOperator):
                 f"Check {self.check}: waiting for query {self.query_id} failed: {event['message']}. It was stopped; the next try asks anew"
             )
         raise DeadlineError(
-            f"Check {self.check}: query {self.query_id} is still {state} after {self.ceiling} ({event['message']}) and was stopped"
+            f"Check {self.check}: query {self.query_id} is still {state} after {self.ceiling} ({event['message']}) and was stopped: look "
+            "at the query in Athena's history (many queries queued? how much it scans?), then clear this task"
         )
 
     def on_kill(self) -> None:

@@ -109,7 +109,7 @@ class OutputCrawlOperator(CrawlOperator):
 
 
 class CrawlSensor(BaseSensorOperator):
-    """Wait until a crawler is ready again, and fail with its own words where its crawl failed."""
+    """Wait until a crawler is ready again, and fail with its own words where its crawl failed (``soft_fail``: warn and skip)."""
 
     template_fields: Sequence[str] = ("crawler_name",)
     operator_extra_links = (CrawlerLink(),)
@@ -129,11 +129,15 @@ class CrawlSensor(BaseSensorOperator):
             return False
         last = crawler.get("LastCrawl", {})
         if last.get("Status") != "SUCCEEDED":
-            raise CrawlFailedError(
+            problem = (
                 f"The last crawl of {self.crawler_name} ended as {last.get('Status', 'unknown')}: "
                 f"{last.get('ErrorMessage', 'Glue gives no reason')} (log {last.get('LogGroup', '/aws-glue/crawlers')}, stream "
                 f"{last.get('LogStream', self.crawler_name)}). Mend that, then clear {self.start_task}"
             )
+            if not self.soft_fail:
+                raise CrawlFailedError(problem)
+            self.log.warning(problem)
+            raise AirflowSkipException(problem)
         return True
 
 

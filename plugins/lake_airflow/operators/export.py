@@ -23,7 +23,7 @@ from lake_airflow.policy import EXPORT_CEILING
 from lake_airflow.triggers.base import ENDED, LATE
 from lake_airflow.triggers.export import ExportEndedTrigger, PauseTrigger
 
-MAX_FAILED_ATTEMPTS = 20
+MAX_SPENT_ATTEMPTS = 20
 _REMEDIES = {
     "TableNotFoundException": "create the table, or correct its name in the declaration",
     "PointInTimeRecoveryUnavailableException": "switch point-in-time recovery on, then run the bootstrap DAG: "
@@ -101,7 +101,10 @@ class DynamoDBExportOperator(BaseOperator):
         if description["ExportStatus"] == "COMPLETED":
             return self._result(export_arn)
         if description["ExportStatus"] == "FAILED":
-            raise ExportFailedError(f"The export of {self._named} failed: {failure_of(description)} ({export_arn})")
+            raise ExportFailedError(
+                f"The export of {self._named} failed: {failure_of(description)} ({export_arn}). The next try starts another; for a "
+                "right or a key that was refused, give it back"
+            )
         if event["status"] == ENDED:
             raise self._until_ended(export_arn, event["deadline"])
         if event["status"] != LATE:
@@ -149,19 +152,26 @@ class DynamoDBExportOperator(BaseOperator):
         self.log.info("Table %s can restore up to %s; looking again in %d s", table, format_instant(latest), pause_s)
         raise TaskDeferred(trigger=PauseTrigger(until=time.time() + pause_s, deadline=deadline), method_name="execute")
 
-    def _start(self, failed_attempts: int) -> Attempt:
-        """Start the next attempt; its token finds the same attempt again after a lost answer."""
-        for failed in range(failed_attempts, failed_attempts + MAX_FAILED_ATTEMPTS):
+    def _start(self, spent_attempts: int) -> Attempt:
+        """Start the next attempt; its token finds the same attempt again after a lost answer.
+
+        Spent is an attempt that failed, and one that completed and whose files somebody has deleted since.
+        """
+        for spent in range(spent_attempts, spent_attempts + MAX_SPENT_ATTEMPTS):
             request = build_export_request(
-                self.bucket, self.prefix, self.table_arn, self.plan_item, self.key_arn, failed
+                self.bucket, self.prefix, self.table_arn, self.plan_item, self.key_arn, spent
             )
             answer = self._call(lambda request=request: self.clients.dynamodb.export_table_to_point_in_time(**request))
             description = answer["ExportDescription"]
-            if description["ExportStatus"] != "FAILED":
-                return Attempt(description["ExportArn"], "running")
-            self.log.info("Attempt %d had failed before: %s", failed + 1, failure_of(description))
+            arn, status = description["ExportArn"], description["ExportStatus"]
+            if status == "IN_PROGRESS":
+                return Attempt(arn, "running")
+            if status == "COMPLETED" and (found := Attempt(arn, "finished")) in self._find_attempts():
+                return found
+            ended = "its files are gone" if status == "COMPLETED" else failure_of(description)
+            self.log.info("Attempt %d was made before: %s (%s)", spent + 1, ended, arn)
         raise ExportRefusedError(
-            f"{MAX_FAILED_ATTEMPTS} exports of {self._named} have failed, the last with {failure_of(description)}: mend that first"
+            f"{MAX_SPENT_ATTEMPTS} exports of {self._named} have failed, the last with {ended} ({arn}): mend that, then clear this task"
         )
 
     def _call(self, request: Any) -> Any:

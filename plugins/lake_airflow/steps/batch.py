@@ -130,7 +130,7 @@ def _read_export(lake: Lake, source: str, item: PlanItem) -> SourceExport:
     finished = next((one for one in attempts if one.state == "finished"), None)
     if finished is None:
         raise ExportFailedError(
-            f"No finished export of {item} of source {source} below s3://{lake.bucket}/{prefix}: clear export"
+            f"No finished export of {item} of source {source} below s3://{lake.bucket}/{prefix}: clear export, which starts one"
         )
     return read_source_export(s3, lake.bucket, source, item, finished.export_arn)
 

@@ -46,7 +46,8 @@ def read_report(lake: Lake, batch_id: str) -> RunReport:
     stored = read_object(lake.clients.s3, lake.bucket, key)
     if stored is None:
         raise VerificationError(
-            f"s3://{lake.bucket}/{key} is missing though the job succeeded: look at the job's log, then clear build_batch"
+            f"s3://{lake.bucket}/{key} is missing though the job succeeded: somebody deleted it. Clear plan, which makes another "
+            "batch of the same windows, or let the next run come"
         )
     return RunReport.from_json(stored.body)
 
