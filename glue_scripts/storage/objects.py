@@ -92,7 +92,10 @@ class Bucket:
             named = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
             answer = self._client.delete_objects(Bucket=self.name, Delete={"Objects": named, "Quiet": True})
             if failed := answer.get("Errors"):
-                raise DeletionFailedError(f"{self.uri(failed[0]['Key'])} was not deleted: {failed[0]['Message']}")
+                raise DeletionFailedError(
+                    f"{self.uri(failed[0]['Key'])} was not deleted: {failed[0]['Message']}. "
+                    "Give the job's role s3:DeleteObject on it back, or lift what holds the object"
+                )
 
     def uri(self, key: str) -> str:
         return f"s3://{self.name}/{key}"

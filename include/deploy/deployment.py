@@ -14,12 +14,11 @@ from include.deploy.own_bucket import check_own_bucket
 from include.deploy.parameters import build_parameters, storage_parameters, table_keys
 from include.deploy.principals import resolve_principals
 from include.deploy.settings import build_settings
-from include.deploy.stack import Say, read_outputs, read_parameters, read_stack, require_settled
+from include.deploy.stack import Say, StackError, read_outputs, read_parameters, read_stack, require_settled
 from include.deploy.storage import Storage, resolve_storage
 from include.deploy.tables import read_stream_arns, resolve_adoption
 from include.deploy.template import read_template_body
 from include.dynamo_lake.declaration import Pipeline
-from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PipelineNames
 
 if TYPE_CHECKING:
@@ -166,12 +165,12 @@ def read_deployed(session: boto3.Session, pipeline: Pipeline) -> Deployed:
     """Read what is deployed, changing nothing.
 
     Raises:
-        TerminalError: the pipeline has no stack here.
+        StackError: the pipeline has no stack here.
     """
     name = PipelineNames(pipeline.name).stack
     stack = read_stack(session.client("cloudformation"), name)
     if stack is None:
-        raise TerminalError(f"there is no stack {name}: run `make deploy ENV=<environment>` first")
+        raise StackError(f"there is no stack {name}: run `make deploy ENV=<environment>` first")
     return _deployed(pipeline, stack)
 
 

@@ -55,5 +55,9 @@ class ChangeFileError(TerminalError):
     """A change file is not what its manifest says; nothing was written."""
 
 
+class OtherVersionError(TerminalError):
+    """A state object or report was written by code of another version."""
+
+
 class ContractError(TerminalError):
     """A source table contradicts the declaration."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from include.dynamo_lake.errors import TerminalError
+from include.dynamo_lake.errors import OtherVersionError
 from include.dynamo_lake.names import PUBLISHED_KEY
 
 
@@ -29,7 +29,7 @@ class Published:
     def from_json(text: str | bytes) -> Published:
         value: dict[str, Any] = json.loads(text)
         if value.pop("version", None) != 1:
-            raise TerminalError(
+            raise OtherVersionError(
                 f"{PUBLISHED_KEY} has a version that this code does not read: deploy the code that wrote it"
             )
         return Published(**value)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from include.dynamo_lake.errors import TerminalError
+from include.dynamo_lake.errors import OtherVersionError
 from include.dynamo_lake.windows import format_instant, parse_instant
 
 
@@ -155,7 +155,7 @@ class RunReport:
     def from_json(text: str | bytes) -> RunReport:
         value: dict[str, Any] = json.loads(text)
         if value.pop("version", None) != 1:
-            raise TerminalError(
+            raise OtherVersionError(
                 "The run report has a version that this code does not read: deploy the code that wrote it"
             )
         return RunReport(**{

@@ -14,7 +14,7 @@ from itertools import pairwise
 from string import Template
 
 from include.dynamo_lake.declaration.model import Column, Pipeline
-from include.dynamo_lake.errors import TerminalError
+from include.dynamo_lake.errors import DeclarationError, Mistake
 from include.dynamo_lake.names import QUARANTINE_TABLE, PipelineNames, mirror_table
 
 OFFENDERS_SHOWN = 10
@@ -44,13 +44,12 @@ def render_check(name: str, pipeline: Pipeline, snapshots: Snapshots, *, days: I
     """The SQL of one check.
 
     ``days``: of every item affected since the published snapshot (``lake.days`` of the commits since). ``since_run``:
-    the published snapshot's ``derived_through``, 0 where nothing is published. Raises ``TerminalError`` for an
-    unknown check.
+    the published snapshot's ``derived_through``, 0 where nothing is published. Raises ``DeclarationError`` for
+    an unknown check.
     """
     if name not in check_names():
-        raise TerminalError(
-            f"Unknown check {name!r}. Known: {', '.join(check_names())}; a check is include/dynamo_lake/checks/<name>.sql"
-        )
+        remedy = f"Known: {', '.join(check_names())}; a check is include/dynamo_lake/checks/<name>.sql"
+        raise DeclarationError(f"{pipeline.name}.toml", (Mistake("checks.run", f"unknown check {name!r}", remedy),))
     template = Template(files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8"))
     return template.substitute(_values(pipeline, snapshots, tuple(days), since_run))
 

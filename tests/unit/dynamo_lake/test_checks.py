@@ -17,7 +17,7 @@ from include.dynamo_lake.checks import (
     render_check,
 )
 from include.dynamo_lake.declaration import KeyAttribute, read_declaration
-from include.dynamo_lake.errors import TerminalError
+from include.dynamo_lake.errors import DeclarationError
 
 CAMPAIGN = read_declaration("campaign")
 SNAPSHOTS = Snapshots(1, 2, 3)
@@ -64,7 +64,7 @@ def test_a_number_key_is_compared_as_its_columns_decimal() -> None:
 
 
 def test_an_unknown_check_names_the_known_ones() -> None:
-    with pytest.raises(TerminalError, match="row_key_unique"):
+    with pytest.raises(DeclarationError, match="row_key_unique"):
         render_check("rows_are_nice", CAMPAIGN, SNAPSHOTS, days=DAYS, since_run=0)
 
 
