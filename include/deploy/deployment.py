@@ -16,7 +16,7 @@ from include.deploy.principals import resolve_principals
 from include.deploy.settings import build_settings
 from include.deploy.stack import Say, StackError, read_outputs, read_parameters, read_stack, require_settled
 from include.deploy.storage import Storage, resolve_storage
-from include.deploy.tables import read_stream_arns, resolve_adoption
+from include.deploy.tables import read_stream_arns, resolve_adoption, source_account
 from include.deploy.template import read_template_body
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.names import PipelineNames
@@ -136,7 +136,7 @@ def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choice
     bundle = build_bundle(root)
     principals = resolve_principals(session, choices.airflow_principal, choices.reader_principal, present, names.stack)
     adopts = resolve_adoption(
-        session.client("dynamodb"), table_keys(pipeline), choices.adopt_tables, present, bool(kept.bucket)
+        source_account(session), table_keys(pipeline), choices.adopt_tables, present, bool(kept.bucket)
     )
     template, tags = read_template_body(root), {"pipeline": pipeline.name, "owner": pipeline.owner}
 
@@ -158,7 +158,7 @@ def _captured_streams(session: boto3.Session, pipeline: Pipeline) -> dict[str, s
     """ARNs of the streams to capture, by table; none where changes come by the schedule alone."""
     if pipeline.schedule.mode == "hourly":
         return {}
-    return read_stream_arns(session.client("dynamodb"), table_keys(pipeline))
+    return read_stream_arns(source_account(session), table_keys(pipeline))
 
 
 def read_deployed(session: boto3.Session, pipeline: Pipeline) -> Deployed:

@@ -9,8 +9,24 @@ from typing import TYPE_CHECKING
 from include.dynamo_lake.errors import TerminalError
 
 if TYPE_CHECKING:
+    import boto3
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef, TableDescriptionTypeDef
+    from types_boto3_kms import KMSClient
+
+
+@dataclass(frozen=True)
+class SourceAccount:
+    """Where the tables are; ``options`` are what the AWS CLI needs besides to act there."""
+
+    dynamodb: DynamoDBClient
+    kms: KMSClient
+    options: str = ""
+
+
+def source_account(session: boto3.Session) -> SourceAccount:
+    profile = "" if session.profile_name == "default" else f" --profile {session.profile_name}"
+    return SourceAccount(session.client("dynamodb"), session.client("kms"), f" --region {session.region_name}{profile}")
 
 
 @dataclass(frozen=True)
@@ -30,7 +46,7 @@ class SourceTableError(TerminalError):
 
 
 def resolve_adoption(
-    dynamodb: DynamoDBClient, tables: tuple[TableKey, ...], told: bool | None, present: Mapping[str, str], kept: bool
+    source: SourceAccount, tables: tuple[TableKey, ...], told: bool | None, present: Mapping[str, str], kept: bool
 ) -> bool:
     """Whether the stack uses tables that it does not make: as told, else as the stack has it (``present``: its parameters).
 
@@ -40,26 +56,26 @@ def resolve_adoption(
         SourceTableError: the tables cannot be used so, or are in the way.
     """
     adopts = told if told is not None else present.get("CreateTables") == "false"
-    adopts = adopts or (told is None and kept and any(_exists(dynamodb, one.table) for one in tables))
+    adopts = adopts or (told is None and kept and any(_exists(source.dynamodb, one.table) for one in tables))
     if adopts:
-        check_adoptable(dynamodb, tables)
+        check_adoptable(source, tables)
     elif present.get("CreateTables") != "true":
-        check_creatable(dynamodb, tables)
+        check_creatable(source, tables)
     return adopts
 
 
-def check_adoptable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> None:
+def check_adoptable(source: SourceAccount, tables: Iterable[TableKey]) -> None:
     """Read key, stream and point-in-time recovery of each table.
 
     Raises:
         SourceTableError: with every finding and the exact command that mends it.
     """
-    findings = tuple(finding for table in tables for finding in _findings(dynamodb, table))
+    findings = tuple(finding for table in tables for finding in _findings(source, table))
     if findings:
         raise SourceTableError(findings)
 
 
-def check_creatable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> None:
+def check_creatable(source: SourceAccount, tables: Iterable[TableKey]) -> None:
     """Check that no table is there already: a stack does not take over what it did not create.
 
     Raises:
@@ -68,22 +84,24 @@ def check_creatable(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> Non
     findings = tuple(
         f"{declared.table}: it exists and is not the stack's; say adopt_tables = true to use it as it is"
         for declared in tables
-        if _exists(dynamodb, declared.table)
+        if _exists(source.dynamodb, declared.table)
     )
     if findings:
         raise SourceTableError(findings)
 
 
-def read_stream_arns(dynamodb: DynamoDBClient, tables: Iterable[TableKey]) -> dict[str, str]:
+def read_stream_arns(source: SourceAccount, tables: Iterable[TableKey]) -> dict[str, str]:
     """ARN of the present stream by table, of the tables that exist.
 
     Raises:
         SourceTableError: naming each table whose stream is off or shows no new images, with the command that mends it.
     """
     described = [
-        dynamodb.describe_table(TableName=one.table)["Table"] for one in tables if _exists(dynamodb, one.table)
+        source.dynamodb.describe_table(TableName=one.table)["Table"]
+        for one in tables
+        if _exists(source.dynamodb, one.table)
     ]
-    findings = tuple(finding for table in described for finding in _stream_findings(table))
+    findings = tuple(finding for table in described for finding in _stream_findings(source, table))
     if findings:
         raise SourceTableError(findings)
     return {table["TableName"]: table["LatestStreamArn"] for table in described}
@@ -97,40 +115,52 @@ def _exists(dynamodb: DynamoDBClient, table: str) -> bool:
     return True
 
 
-def _findings(dynamodb: DynamoDBClient, declared: TableKey) -> list[str]:
+def _findings(source: SourceAccount, declared: TableKey) -> list[str]:
     name = declared.table
     try:
-        table = dynamodb.describe_table(TableName=name)["Table"]
-    except dynamodb.exceptions.ResourceNotFoundException:
+        table = source.dynamodb.describe_table(TableName=name)["Table"]
+    except source.dynamodb.exceptions.ResourceNotFoundException:
         return [f"{name}: there is no such table; name it right in the declaration, or let the stack create it"]
     findings = []
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]}
     key = tuple((part["AttributeName"], types[part["AttributeName"]]) for part in _hash_first(table["KeySchema"]))
     if key != declared.key:
         findings.append(f"{name}: its key is {_spell(key)}, declared is {_spell(declared.key)}; mend the declaration")
-    findings += _stream_findings(table)
-    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    findings += _stream_findings(source, table)
+    findings += _key_findings(source, table)
+    backups = source.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
         findings.append(
             f"{name}: point-in-time recovery is off; run `aws dynamodb update-continuous-backups --table-name {name} "
-            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`"
+            f"--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true{source.options}`"
         )
     return findings
 
 
-def _stream_findings(table: TableDescriptionTypeDef) -> list[str]:
+def _stream_findings(source: SourceAccount, table: TableDescriptionTypeDef) -> list[str]:
     name, stream = table["TableName"], table.get("StreamSpecification")
+    command = f"aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled"
     if stream is None or not stream["StreamEnabled"]:
-        return [
-            f"{name}: it has no stream; run `aws dynamodb update-table --table-name {name} "
-            "--stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE`"
-        ]
+        return [f"{name}: it has no stream; run `{command}=true,StreamViewType=NEW_IMAGE{source.options}`"]
     if stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
         return [
-            f"{name}: its stream shows {stream.get('StreamViewType')}, which has no new image; turn it off and on with "
-            "StreamViewType=NEW_IMAGE (its readers must be told: the stream's ARN changes)"
+            f"{name}: its stream shows {stream.get('StreamViewType')}, which has no new image; tell its readers (the "
+            f"stream's ARN changes), then run `{command}=false{source.options}` and, once the table is ACTIVE, "
+            f"`{command}=true,StreamViewType=NEW_AND_OLD_IMAGES{source.options}`"
         ]
     return []
+
+
+def _key_findings(source: SourceAccount, table: TableDescriptionTypeDef) -> list[str]:
+    """A key of the table's owner: no role of the stack may use it, so exports, crawls and streams would be refused."""
+    name, key = table["TableName"], table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    if key is None or source.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER":
+        return []
+    return [
+        f"{name}: it is encrypted with {key}, which no role of the stack may use; run `aws dynamodb update-table "
+        f"--table-name {name} --sse-specification Enabled=true,SSEType=KMS"
+        f"{source.options}`, or let the declaration read another table"
+    ]
 
 
 def _hash_first(schema: list[KeySchemaElementTypeDef]) -> list[KeySchemaElementTypeDef]:

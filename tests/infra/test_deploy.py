@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from include.deploy.deployment import (
 from include.deploy.parameters import table_keys
 from include.deploy.principals import MissingPrincipalError, Principals, resolve_principals
 from include.deploy.stack import StackError
-from include.deploy.tables import SourceTableError, TableKey, check_adoptable
+from include.deploy.tables import SourceTableError, TableKey, check_adoptable, source_account
 from include.dynamo_lake.errors import TerminalError
+from tests.infra.aws_cli import commands_of, mistakes_of
 from tests.infra.checkouts import copy_checkout
 from tests.infra.deploying import PIPELINE, capturing, create_table, deploy_as, named
 from tests.infra.rights import FORBIDDEN, NEEDED, RENDERED
@@ -90,12 +92,32 @@ def test_adopted_tables_are_named_with_all_they_lack(session: boto3.Session) -> 
     bare, missing = TableKey("bare-table", (("k", "S"),)), TableKey("missing-table", (("k", "S"),))
     create_table(session, TableKey("bare-table", (("k", "N"),)))
     with pytest.raises(SourceTableError) as raised:
-        check_adoptable(session.client("dynamodb"), [bare, missing])
+        check_adoptable(source_account(session), [bare, missing])
     text = str(raised.value)
     assert "its key is k (N), declared is k (S)" in text
     assert "aws dynamodb update-table --table-name bare-table --stream-specification" in text
     assert "aws dynamodb update-continuous-backups --table-name bare-table" in text
+    assert "PointInTimeRecoveryEnabled=true --region eu-central-1`" in text
     assert "missing-table: there is no such table" in text
+
+
+def test_an_adopted_tables_own_key_and_a_stream_without_new_images_are_named_with_what_mends_them(
+    session: boto3.Session,
+) -> None:
+    key = session.client("kms").create_key(Description="the tables'")["KeyMetadata"]["Arn"]
+    table = TableKey("keyed-table", (("k", "S"),))
+    create_table(
+        session,
+        table,
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+    )
+    with pytest.raises(SourceTableError) as raised:
+        check_adoptable(source_account(session), [table])
+    commands = re.findall(r"`(aws [^`]+)`", str(raised.value))
+    assert [mistakes_of(command) for (command,) in map(commands_of, commands)] == [[]] * 4
+    assert f"encrypted with {key}" in str(raised.value)
+    assert "StreamEnabled=false --region eu-central-1" in commands[0]
 
 
 def test_tables_that_have_what_it_takes_are_adopted(session: boto3.Session, checkout: Path) -> None:
