@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,10 +11,13 @@ from decimal import Decimal
 import pytest
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 
+from include.deploy.pausing import KINDS, dag_ids
+from include.dynamo_lake.declaration import read_declaration
+from include.dynamo_lake.erasure import export_days, noncurrent_days
 from include.local_aws.process import RunningLocalAws
 from tests.infra.aws_cli import commands_of, mistakes_of
 from tests.infra.policies import statements_of
-from tests.infra.template import PARAMETERS, ROOT, Rendered
+from tests.infra.template import ACCOUNT, PARAMETERS, REGION, ROOT, Rendered, read_template
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text()
 BLOCKS = [
@@ -22,7 +26,10 @@ BLOCKS = [
 ]
 RUN = [script for kind, script in BLOCKS if kind == "bash test"]
 AWS = [command for kind, script in BLOCKS if kind == "bash aws" for command in commands_of(script)]
-HOURS, CRAWLERS, CHECKS, RETENTION_DAYS = 730, 3, 4, 36
+PIPELINE = read_declaration("campaign")
+_KEPT = (PIPELINE.retention.time_travel_days, PIPELINE.retention.erase_within_days)
+RETENTION_DAYS = export_days(*_KEPT) + noncurrent_days(*_KEPT)
+HOURS, CRAWLERS, CHECKS = 730, 3, 4
 MB = 10**6
 
 
@@ -65,6 +72,31 @@ def test_the_commands_run_in_their_order_against_local_aws(local_aws: RunningLoc
             check=False,
         )
         assert done.returncode == 0, script + done.stdout + done.stderr
+
+
+def test_whoever_deploys_is_told_every_service_of_the_template() -> None:
+    told = TEXT.split("Who deploys needs ")[1].split(" and `airflow")[0]
+    names = {"Events": "EventBridge"}
+    services = {body["Type"].split("::")[1] for body in read_template()["Resources"].values()}
+    assert {names.get(one, one) for one in services} - set(re.findall(r"\w+", told)) == set()
+
+
+def test_every_dag_of_the_shipped_mode_is_unpaused() -> None:
+    unpaused = {
+        command[command.index("--path") + 1].rpartition("/")[2]
+        for command in AWS
+        if "--body" in command and json.loads(command[command.index("--body") + 1]) == {"is_paused": False}
+    }
+    assert (PIPELINE.schedule.mode, len(KINDS)) == ("both", 4)
+    assert unpaused == set(dag_ids([PIPELINE.name]))
+
+
+def test_the_statement_for_another_account_is_the_stacks_output() -> None:
+    (told,) = (json.loads(script) for kind, script in BLOCKS if kind == "json")
+    rendered = Rendered(PARAMETERS)
+    role = told.pop("Resource").replace("<tables' account>", ACCOUNT).replace("<pipeline>", "two-words")
+    wanted = json.loads(rendered.outputs["MwaaRoleStatement"])
+    assert {**told, "Resource": role.replace("<region>", REGION)} == wanted
 
 
 def _rows() -> dict[str, list[Decimal]]:
