@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from include.laptop.local_pipeline import LocalPipeline
 from include.local_aws.process import ask
 from tests.infra.least_privilege import Right, idle_rights, read_statements, recorded_of, unexplained
+from tests.infra.template import ROOT
 
 pytestmark = pytest.mark.spark
 
@@ -25,7 +26,7 @@ _GLUE_ROLE = f"{_GUIDE}/glue/latest/dg/create-an-iam-role.html"
 _ATHENA_S3 = f"{_GUIDE}/athena/latest/ug/s3-permissions.html"
 _MULTIPART = f"{_GUIDE}/AmazonS3/latest/userguide/mpuoverview.html"
 
-# What only AWS itself, or a failure, exercises; each with the document or the code that asks for it.
+# What only AWS itself exercises, each with the document that asks for it.
 BY_AWS = {
     ("SourceCrawlerRole", "Log", "logs:CreateLogGroup"): _GLUE_ROLE,
     ("SourceCrawlerRole", "Log", "logs:CreateLogStream"): _GLUE_ROLE,
@@ -48,17 +49,11 @@ BY_AWS = {
     ("GlueJobRole", "Log", "logs:PutLogEvents"): _GLUE_ROLE,
     ("GlueJobRole", "ListBucket", "s3:GetBucketLocation"): _GLUE_ROLE,
     ("GlueJobRole", "WriteLake", "s3:AbortMultipartUpload"): _MULTIPART,
-    # Expiry and orphan removal: once a day at most, and nothing is old enough in a young lake.
-    ("GlueJobRole", "WriteLake", "s3:DeleteObject"): "https://iceberg.apache.org/docs/latest/maintenance/",
-    ("AirflowRole", "Athena", "athena:StopQueryExecution"): "plugins/lake_airflow/operators/check.py, on_kill",
-    ("AirflowRole", "Crawlers", "glue:StopCrawler"): "plugins/lake_airflow/operators/crawl.py",
-    ("AirflowRole", "MergeJob", "glue:BatchStopJobRun"): "plugins/lake_airflow/operators/merge.py, on_kill",
     # Lambda itself writes a function's log under the function's role.
     ("CaptureRole", "Log", "logs:CreateLogStream"): f"{_GUIDE}/lambda/latest/dg/lambda-intro-execution-role.html",
     ("CaptureRole", "Log", "logs:PutLogEvents"): f"{_GUIDE}/lambda/latest/dg/lambda-intro-execution-role.html",
     ("ReaderRole", "Results", "s3:AbortMultipartUpload"): _ATHENA_S3,
     ("ReaderRole", "Results", "s3:ListMultipartUploadParts"): _ATHENA_S3,
-    ("ReaderRole", "LocateBucket", "s3:GetBucketLocation"): _ATHENA_S3,
     # Athena itself lists the locations and uses the key as the reader; local Athena asks for neither.
     ("ReaderRole", "ListTargetAndResults", "s3:ListBucket"): _ATHENA_S3,
     ("ReaderRole", "KeyThroughS3", "kms:Decrypt"): f"{_GUIDE}/athena/latest/ug/encryption.html",
@@ -68,6 +63,20 @@ BY_AWS = {
         "Catalog",
         "glue:GetTables",
     ): f"{_GUIDE}/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+}
+# What our own code exercises where something fails or an old file goes, each with the test of it.
+BY_OUR_CODE = {
+    (
+        "GlueJobRole",
+        "WriteLake",
+        "s3:DeleteObject",
+    ): "tests/spark/test_maintenance.py::test_a_deleted_items_image_is_in_no_file_once_its_time_has_passed",
+    ("AirflowRole", "Athena", "athena:StopQueryExecution"): "tests/plugins/test_check_operator.py::"
+    "test_at_its_ceiling_a_query_is_stopped",
+    ("AirflowRole", "Crawlers", "glue:StopCrawler"): "tests/plugins/test_crawl.py::"
+    "test_a_crawl_is_stopped_where_a_merge_began_while_it_started",
+    ("AirflowRole", "MergeJob", "glue:BatchStopJobRun"): "tests/plugins/test_merge_operator.py::"
+    "test_at_its_ceiling_a_run_is_stopped",
 }
 # Change files come from captured streams; a run sweeps what they left even where capture was turned off since.
 WITH_CAPTURE = {("AirflowRole", "MoveOutOfInbox", "s3:DeleteObject")}
@@ -115,7 +124,7 @@ def read_by_a_reader(campaign: LocalPipeline) -> None:
 def test_no_right_of_any_role_is_idle(campaign: LocalPipeline, read_by_a_reader: None) -> None:
     decisions = recorded_of(ask(campaign.running.endpoint_url, "GET", "/_local/decisions")["decisions"])
     captures = "CaptureRoleArn" in campaign.deployed.outputs
-    excused = set(BY_AWS) | (set() if captures else WITH_CAPTURE)
+    excused = set(BY_AWS) | set(BY_OUR_CODE) | (set() if captures else WITH_CAPTURE)
     idle: set[tuple[str, str, str]] = set()
     for output in campaign.deployed.outputs:
         if not output.endswith("RoleArn"):
@@ -133,11 +142,15 @@ def test_no_right_of_any_role_is_idle(campaign: LocalPipeline, read_by_a_reader:
 def test_every_excuse_is_about_a_right_that_exists(campaign: LocalPipeline) -> None:
     held = {
         (actor, statement["Sid"], action)
-        for actor in {actor for actor, _, _ in BY_AWS}
+        for actor in {actor for actor, _, _ in (*BY_AWS, *BY_OUR_CODE)}
         for statement in read_statements(campaign.client("iam"), role_of(campaign, actor))
         for action in statement["Action"]
     }
-    assert set(BY_AWS) - held == set()
+    assert (set(BY_AWS) | set(BY_OUR_CODE)) - held == set()
+    assert all(document.startswith("https://") for document in BY_AWS.values())
+    for test in BY_OUR_CODE.values():
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(), test
 
 
 def _forbidden(one: LocalPipeline) -> list[tuple[str, str, str, dict[str, Any]]]:
