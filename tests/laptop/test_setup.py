@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from include.laptop import paths
 from include.laptop.setup import __main__ as setup
-from include.laptop.setup import jars, java
+from include.laptop.setup import environments, jars, java
 from include.laptop.setup.commands import run
 from include.laptop.setup.errors import SetupError
 from include.laptop.setup.trust import build_trust_store, write_trust_store
@@ -26,10 +28,55 @@ def test_an_unsupported_python_is_named_with_the_remedy(
     assert "install Python 3.11" in lines[0]
 
 
-def test_a_second_start_does_no_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(setup, "_is_current", lambda: True)
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout that is set up, as far as a start looks; any work on it fails."""
+    local = paths.LOCAL
+    for name, value in vars(paths).items():
+        if isinstance(value, Path) and value.is_relative_to(local):
+            monkeypatch.setattr(paths, name, tmp_path / value.relative_to(local))
+    in_place = [*map(paths.python_of, (paths.AIRFLOW_ENV, paths.AWS_ENV)), paths.AIRFLOW_TEMPLATE_DB]
+    for path in (*in_place, *(jar.path for jar in jars.read_jars()), tmp_path / "jdk" / "bin" / "java"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    paths.JAVA_HOME_LINK.symlink_to(tmp_path / "jdk")
+    paths.SETUP_STAMP.write_text(json.dumps({"inputs": setup._digest()}))
+
+    def work() -> None:
+        raise SetupError("this is work")
+
+    monkeypatch.setattr(setup, "_set_up", work)
+    return tmp_path
+
+
+def test_a_second_start_does_no_work(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main() == 0
-    assert capsys.readouterr().out == ""
+    assert "".join(capsys.readouterr()) == ""
+
+
+@pytest.mark.parametrize(
+    "gone",
+    ["setup.json", "envs/airflow/bin/python", "envs/aws/bin/python", "airflow/template.db", "java", "jdk/bin/java"]
+    + [f"jars/{jar.path.name}" for jar in jars.read_jars()],
+)
+def test_what_has_gone_is_work_again(checkout: Path, gone: str) -> None:
+    (checkout / gone).unlink()
+    assert setup.main() == 1
+
+
+@pytest.mark.parametrize(("version", "is_kept"), [("{}.{}.1", True), ("3.10.9", False)])
+def test_an_environment_of_another_python_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_kept: bool
+) -> None:
+    commands: list[Sequence[object]] = []
+    monkeypatch.setattr(environments, "run", lambda command, what: commands.append(command))
+    environment = tmp_path / "airflow"
+    paths.python_of(environment).parent.mkdir(parents=True)
+    paths.python_of(environment).touch()
+    (environment / "pyvenv.cfg").write_text(f"uv = 3.10.1\nversion_info = {version.format(*sys.version_info)}\n")
+    environments._make(Path("uv"), environment)
+    assert environment.exists() is is_kept
+    assert len(commands) == (0 if is_kept else 1)
 
 
 def test_a_changed_input_is_work_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from include.laptop import paths
 from include.laptop.setup import airflow_db, environments, jars, java, spark_classes
@@ -71,8 +72,15 @@ def _is_current() -> bool:
         stamp = json.loads(paths.SETUP_STAMP.read_text())
     except (FileNotFoundError, ValueError):
         return False
-    in_place = paths.python_of(paths.AIRFLOW_ENV), paths.python_of(paths.AWS_ENV), paths.AIRFLOW_TEMPLATE_DB, paths.JARS
-    return bool(stamp.get("inputs") == _digest()) and all(path.exists() for path in in_place)
+    return bool(stamp.get("inputs") == _digest()) and all(path.exists() for path in _in_place())
+
+
+def _in_place() -> Iterator[Path]:
+    """What may go after a set-up: by hand, or with the machine's Python or Java, which links lead to."""
+    yield from map(paths.python_of, (paths.AIRFLOW_ENV, paths.AWS_ENV))
+    yield paths.AIRFLOW_TEMPLATE_DB
+    yield paths.JAVA_HOME_LINK / "bin" / "java"
+    yield from (jar.path for jar in jars.read_jars())
 
 
 def _digest() -> str:

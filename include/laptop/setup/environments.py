@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -58,8 +60,18 @@ def install_extra(uv: Path, environment: Path, requirements: Path, say: Say) -> 
 
 
 def _make(uv: Path, environment: Path) -> None:
-    if not paths.python_of(environment).exists():
+    if not _is_of_this_python(environment):
+        shutil.rmtree(environment, ignore_errors=True)
         run([uv, "venv", "-q", "--no-project", "--python", sys.executable, environment], f"making {environment.name}")
+
+
+def _is_of_this_python(environment: Path) -> bool:
+    """Another Python's environment cannot take the pins of this one."""
+    settings = environment / "pyvenv.cfg"
+    if not paths.python_of(environment).exists() or not settings.exists():
+        return False
+    major, minor = sys.version_info[:2]
+    return re.search(rf"^version\w* *= *{major}\.{minor}\.", settings.read_text(), re.MULTILINE) is not None
 
 
 def _constraints() -> Path:
