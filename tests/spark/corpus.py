@@ -1,12 +1,12 @@
-"""A generated corpus of images: every typing rule, every tag, at every path of the shipped declaration, and the oddities."""
+"""A generated corpus of images: every typing rule, every tag, at every path of a source, and the oddities."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from include.dynamo_lake.declaration import Pipeline
+from include.dynamo_lake.declaration import Column
 
 TIMESTAMPS = (
     "", "2026-01-02", "2026-01-02T03:04", "2026-01-02T03:04Z", "2026-01-02 03:04:05,5+0700", "2026-01-02t03:04:05.123456-23:59",
@@ -29,6 +29,8 @@ CONTENTS: tuple[Any, ...] = ("x", 5, 1.5, True, None, [], {}, {"S": "x"}, ["a"],
 RAWS: tuple[Any, ...] = (
     None, 5, [], {}, {"S": "a", "N": "1"}, {"S": "2026-01-01", "X": "1"}, {"NULL": True, "S": "a"},
 )  # fmt: skip
+# DynamoDB nests attributes so deep.
+DEEPEST = 32
 LISTS: tuple[Any, ...] = (
     {"L": []}, {"NULL": True}, None, {"S": "x"}, {"L": None}, {"L": {}}, {"L": "x"}, {"L": [5]}, {"L": [None]}, {"L": [{"M": {}}]},
     {"L": [{"S": "x"}]}, {"L": [{}]}, {"L": [], "S": "x"}, {}, [], 5, {"L": [{"M": 5}]}, {"L": [{"M": []}]}, {"M": {}},
@@ -38,15 +40,14 @@ LISTS: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def images(pipeline: Pipeline) -> list[str]:
-    """Raw images of the main source, each sound but for one value."""
-    return [json.dumps(image) for image in _images(pipeline)]
+def images(columns: Sequence[Column], list_name: str) -> list[str]:
+    """Raw images of a source with these columns, each sound but for one value."""
+    return [json.dumps(image) for image in _images(columns, list_name)]
 
 
-def _images(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    list_name = pipeline.target.list
-    for column in pipeline.target.columns:
-        if column.origin == "item" and column.attribute is not None:
+def _images(columns: Sequence[Column], list_name: str) -> Iterator[dict[str, Any]]:
+    for column in columns:
+        if column.attribute is not None:
             for raw in _raw_values():
                 if column.attribute.list is None:
                     yield _base(list_name) | {column.attribute.name: raw}
@@ -58,6 +59,7 @@ def _images(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
         yield _base(list_name) | {list_name: raw}
         yield _base(list_name) | {list_name: raw, "createdAt": {"S": "bad"}}
     yield _base(list_name) | {list_name: {"L": [{"M": {"taskID": {"S": "z" * 400_000}}}]}}
+    yield _base(list_name) | {"other": _nested(DEEPEST)}
     yield _base(list_name) | {"other": {"S": '\\"' * 20_000}, "userCampaignProgressState": {"S": '\\"' * 20_000}}
 
 
@@ -69,6 +71,15 @@ def _raw_values() -> Iterator[Any]:
         for content in CONTENTS:
             yield {tag: content}
     yield from RAWS
+    yield _nested(DEEPEST)
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    """Maps and lists within each other."""
+    value: dict[str, Any] = {"S": '"x\\'}
+    for level in range(depth):
+        value = {"M": {"a": value}} if level % 2 else {"L": [value]}
+    return value
 
 
 def _base(list_name: str) -> dict[str, Any]:
