@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from itertools import groupby
 from typing import Any
 
 import pytest
 
 from include.dynamo_lake.coverage import Coverage
-from include.dynamo_lake.names import COVERAGE_KEY
+from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
+from include.dynamo_lake.published import Published
 from include.laptop.local_pipeline import LocalPipeline
 from tests.e2e.killing import Kill, run_and_kill
 
@@ -79,7 +81,7 @@ def wait_for_change_files(campaign: LocalPipeline) -> None:
 
 
 def require_sound(campaign: LocalPipeline) -> None:
-    """Every row is there once, nothing was paid twice, and readers' pointers have only gone forwards over merged snapshots."""
+    """Every row is there once, nothing was paid twice, and readers' pointers have only gone forwards over published snapshots."""
     assert campaign.shown_rows() == campaign.expected_rows() != []
     s3, glue = campaign.client("s3"), campaign.client("glue")
     coverage = Coverage.from_json(read(campaign, COVERAGE_KEY))
@@ -90,20 +92,43 @@ def require_sound(campaign: LocalPipeline) -> None:
     job_runs = glue.get_job_runs(JobName=campaign.deployed.outputs["MergeJob"])["JobRuns"]
     succeeded = Counter(one["Arguments"]["--batch_id"] for one in job_runs if one["JobRunState"] == "SUCCEEDED")
     assert set(succeeded.values()) == {1}
-    require_forwards(campaign)
+    shown = shown_locations(campaign)
+    sequences = {location: newest_sequence(campaign, location) for location in set(shown)}
+    require_forwards(shown, sequences, published_locations(campaign))
 
 
-def require_forwards(campaign: LocalPipeline) -> None:
+def require_forwards(newest_first: list[str], sequences: dict[str, int], published: set[str]) -> None:
+    """Fail where a pointer that moved over these snapshots went back, or stood on one that was never published."""
+    shown = [location for location, _ in groupby(reversed(newest_first))]
+    passed = [sequences[location] for location in shown]
+    assert passed == sorted(passed)
+    assert set(shown) <= published
+
+
+@pytest.mark.parametrize("newest_first", [["a", "b", "a"], ["unpublished", "a"]])
+def test_a_pointer_that_went_astray_is_seen(newest_first: list[str]) -> None:
+    sequences = {"a": 1, "b": 2, "unpublished": 3}
+    require_forwards(["b", "b", "a"], sequences, {"a", "b"})
+    with pytest.raises(AssertionError):
+        require_forwards(newest_first, sequences, {"a", "b"})
+
+
+def shown_locations(campaign: LocalPipeline) -> list[str]:
+    """Every snapshot that the readers' table pointed to, the newest first."""
     versions = campaign.client("glue").get_table_versions(
         DatabaseName=campaign.names.analytics_database, TableName=campaign.pipeline.target.table
     )["TableVersions"]
-    newest_first = [version["Table"]["Parameters"]["metadata_location"] for version in versions]
-    shown = list(dict.fromkeys(reversed(newest_first)))
-    sequences = [newest_sequence(campaign, location) for location in shown]
-    assert sequences == sorted(sequences)
-    reports = [json.loads(read(campaign, key)) for key in list_keys(campaign.client("s3"), campaign.bucket, "runs/")]
-    merged = {report["tables"][campaign.pipeline.target.table]["metadata_location"] for report in reports}
-    assert set(shown) <= merged
+    return [version["Table"]["Parameters"]["metadata_location"] for version in versions]
+
+
+def published_locations(campaign: LocalPipeline) -> set[str]:
+    """Every snapshot that the published record ever named: the bucket keeps its versions."""
+    s3 = campaign.client("s3")
+    kept = s3.list_object_versions(Bucket=campaign.bucket, Prefix=PUBLISHED_KEY)["Versions"]
+    bodies = (
+        s3.get_object(Bucket=campaign.bucket, Key=PUBLISHED_KEY, VersionId=one["VersionId"])["Body"] for one in kept
+    )
+    return {Published.from_json(body.read()).metadata_location for body in bodies}
 
 
 def newest_sequence(campaign: LocalPipeline, location: str) -> int:
