@@ -24,7 +24,7 @@ from include.dynamo_lake.reference import MergeCrashedError, Tables, expected_ta
 from include.dynamo_lake.statements import Statement
 from include.dynamo_lake.versions import KIND_STREAM, Version
 from include.dynamo_lake.windows import Window, floor_second
-from tests.histories.engine import Engine, FileBatch, FileState, statements_of
+from tests.histories.engine import Engine, FileBatch, FileState, Tally, statements_of
 from tests.histories.images import keys_of
 from tests.histories.operations import (
     LONGER_THAN_TOMBSTONES,
@@ -60,7 +60,10 @@ class PreparedRun:
 
 @dataclass
 class Driver:
-    """Plays operations; ``seen``: every statement that reached a mirror, ``fulls``: every full export that did."""
+    """Plays operations; ``seen``: every statement that reached a mirror, ``fulls``: every full export that did.
+
+    ``tally``: what was merged before ``settle``.
+    """
 
     pipeline: Pipeline
     mended: Pipeline
@@ -71,6 +74,7 @@ class Driver:
     fulls: list[tuple[str, datetime]] = field(default_factory=list)
     planned: set[PlanItem] = field(default_factory=set)
     merges: int = 0
+    tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         self.tables = SimulatedTables(self.pipeline)
@@ -79,7 +83,7 @@ class Driver:
         self.inbox: list[ChangeFile] = []
         self.held: list[PreparedRun] = []
         self.numbers = count(1)
-        self.is_settled = True
+        self.is_settled, self.is_ending = True, False
         self.has_lied = self.has_repaired = False
 
     def play(self, operations: Iterable[Operation]) -> None:
@@ -89,15 +93,23 @@ class Driver:
             if self.is_settled and isinstance(operation, Run | Resume | Mend | Reconcile):
                 self.check_law()
 
-    def settle(self) -> None:
-        """Deliver the stream, bootstrap where nobody did, let runs take everything there is, and repair what was lied."""
+    def settle(self, *, by_stream_alone: bool = False) -> None:
+        """Deliver the stream, bootstrap where nobody did, let runs take everything there is, and repair what was lied.
+
+        ``by_stream_alone``: no window is taken.
+        """
+        self.is_ending = True
         self.step(Capture(len(self.streamed), is_lost=False))
         self.step(Pass(20 * MINUTE))
-        if self.coverage.plan_end is None:
+        begun = self.coverage.covered_through if by_stream_alone else self.coverage.plan_end
+        if begun is None:
             self.step(Run("bootstrap"))
-        self.step(Run("scheduled"))
-        assert not self.coverage.plan
-        assert self.coverage.covered_through == floor_second(self.now) or self.tables_unchanged_since_coverage()
+        self.step(Run("on_change" if by_stream_alone else "scheduled"))
+        if by_stream_alone:
+            assert not self.inbox
+        else:
+            assert not self.coverage.plan
+            assert self.coverage.covered_through == floor_second(self.now) or self.tables_unchanged_since_coverage()
         if self.has_lied:
             self.step(Reconcile(repair=True))
         self.check_law()
@@ -262,6 +274,8 @@ class Driver:
         steps = merge_steps(self.pipeline, repairs=repairs)
         crash_before = None if crash is None else steps[min(crash, len(steps) - 1)]
         reached = steps if crash_before is None else steps[: steps.index(crash_before)]
+        if not self.is_ending:
+            self.tally.add(batch, is_crashed=crash_before is not None)
         self._see(batch.files, {step.removeprefix("mirror:") for step in reached})
         if batch.state is not None and repairs:
             repaired = {step.removeprefix("repair:") for step in reached}

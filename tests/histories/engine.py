@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +38,23 @@ class FileBatch:
     @property
     def full_export_at(self) -> datetime | None:
         return next((file.item.at for file in self.files if isinstance(file.item, FullExport)), None)
+
+
+@dataclass
+class Tally:
+    """What merges took: files with lines by kind, those taken again, and batches with lines that crashed."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    names: set[str] = field(default_factory=set)
+
+    def add(self, batch: FileBatch, *, is_crashed: bool) -> None:
+        taken = [file for file in batch.files if file.lines]
+        for file in taken:
+            kind = "change file" if file.item is None else "full" if isinstance(file.item, FullExport) else "window"
+            self.counts[kind] += 1
+            self.counts["again"] += file.name in self.names
+            self.names.add(file.name)
+        self.counts["crash"] += is_crashed and bool(taken)
 
 
 Found = dict[str, dict[str, str]]

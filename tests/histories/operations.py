@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from tests.histories.images import LOOKUP_ITEMS, LOOKUP_KEYS, MAIN_ITEMS, MAIN_KEYS
+from tests.histories.images import LOOKUP_ITEMS, LOOKUP_KEYS, MAIN_ITEMS, MAIN_KEYS, Image
 
 Side = Literal["main", "lookup"]
 RunKind = Literal["scheduled", "bootstrap", "manual", "on_change"]
@@ -111,13 +111,17 @@ _GAPS = st.sampled_from((1, 300_000, 700_000, SECOND, 5 * SECOND, 7 * MINUTE, 15
 
 
 def _puts() -> st.SearchStrategy[Put]:
-    main = st.builds(
-        Put, st.just("main"), st.integers(0, len(MAIN_KEYS) - 1), st.none() | MAIN_ITEMS | MAIN_ITEMS, _GAPS
-    )
-    lookup = st.builds(
-        Put, st.just("lookup"), st.integers(0, len(LOOKUP_KEYS) - 1), st.none() | LOOKUP_ITEMS | LOOKUP_ITEMS, _GAPS
-    )
-    return st.one_of(main, main, lookup)
+    """Two writes of three are the main source's, and one of three is a deletion.
+
+    Made anew for each share: ``one_of`` takes one and the same strategy once, however often it stands there.
+    """
+    main, again = (_puts_of("main", len(MAIN_KEYS), MAIN_ITEMS) for _ in range(2))
+    return st.one_of(main, again, _puts_of("lookup", len(LOOKUP_KEYS), LOOKUP_ITEMS))
+
+
+def _puts_of(side: Side, items: int, images: st.SearchStrategy[Image]) -> st.SearchStrategy[Put]:
+    written = st.sampled_from((False, False, True)).flatmap(lambda is_deleted: st.none() if is_deleted else images)
+    return st.builds(Put, st.just(side), st.integers(0, items - 1), written, _GAPS)
 
 
 def _side_by_side(lanes: tuple[list[Put], ...]) -> list[Put]:
@@ -165,12 +169,20 @@ RUNS = _runs()
 
 
 def operations(
-    *, is_lossy: bool, has_stream: bool = True, lanes: int = 1, rounds: tuple[int, int] = (3, 8), most_runs: int = 2
+    *,
+    is_lossy: bool,
+    has_stream: bool = True,
+    lanes: int = 1,
+    rounds: tuple[int, int] = (3, 8),
+    most_runs: int = 2,
+    most_batches: int = 6,
+    always_begun: bool = False,
 ) -> st.SearchStrategy[list[Operation]]:
-    """Histories of so many rounds: writes, the stream, time, then up to ``most_runs`` runs.
+    """Histories that begin with writes and a bootstrap, then so many rounds: writes, the stream, time, up to ``most_runs`` runs.
 
     ``is_lossy``: stream records may be lost; without ``has_stream`` nothing captures them before the end. ``lanes``: so many
-    histories under different keys, which share everything but their writes.
+    histories under different keys, which share everything but their writes. ``most_batches``: of one run. One in eight
+    begins with nothing, unless it is ``always_begun``.
     """
     writes = st.tuples(*[st.lists(_puts(), min_size=1, max_size=4)] * lanes).map(_side_by_side)
     captures = st.builds(Capture, st.integers(1, 5 * lanes), st.booleans() if is_lossy else st.just(False))
@@ -179,12 +191,21 @@ def operations(
     mends = tuple((Mend(crash),) for crash in (None, None, 0, 1, 2, 3))
     reconciles = tuple((Reconcile(repair, crash),) for repair in (False, True) for crash in (None, 1, 3, 4, 5))
     rare = st.sampled_from((*[(), (Resume(),), (Resume(),), long_pause] * 3, *mends, *mends, *_lies(), *reconciles))
+    runs = [run for run in RUNS if run.parts * (1 + run.is_doubled) <= most_batches]
     one_round = st.tuples(
         writes,
         st.lists(captures, max_size=2 if has_stream else 0),
         passing.map(lambda operation: [operation]),
-        st.lists(st.sampled_from(RUNS), min_size=1, max_size=most_runs),
+        st.lists(st.sampled_from(runs), min_size=1, max_size=most_runs),
         rare,
     )
+    beginnings = writes.map(lambda puts: [[*puts, Run("bootstrap")]])
+    if not always_begun:
+        begun = beginnings
+        beginnings = st.integers(0, 7).flatmap(lambda drawn: begun if drawn else st.just([]))
     several_rounds = st.lists(one_round, min_size=rounds[0], max_size=rounds[1])
-    return several_rounds.map(lambda several: [operation for one in several for part in one for operation in part])
+    return st.builds(
+        lambda beginning, several: [operation for one in (beginning, *several) for part in one for operation in part],
+        beginnings,
+        several_rounds,
+    )
