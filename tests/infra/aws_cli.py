@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import botocore.session
 from botocore import xform_name
 from botocore.validate import ParamValidator
@@ -47,6 +48,33 @@ def mistakes_of(command: list[str]) -> list[str]:
     for option in given.keys() & members.keys():
         mistakes += _value_mistakes(shape.members[members[option]], given[option])
     return mistakes
+
+
+def run(session: boto3.Session, command: list[str]) -> Any:
+    """Make the call of a line that has no mistakes with boto3."""
+    _, service, operation, *rest = command
+    client = session.client(_SERVICES.get(service, service))
+    model = client.meta.service_model
+    shape = model.operation_model(
+        {xform_name(name, "-"): name for name in model.operation_names}[operation]
+    ).input_shape
+    renamed = _RENAMED.get((service, operation), {})
+    names = {renamed.get(xform_name(name, "-"), xform_name(name, "-")): name for name in shape.members}
+    given = {names[option]: value for option, value in _options(rest) if option not in OWN_OPTIONS}
+    parameters = {name: _parsed(shape.members[name], text) for name, text in given.items()}
+    return getattr(client, operation.replace("-", "_"))(**parameters)
+
+
+def _parsed(shape: Any, text: str) -> Any:
+    """A value as the CLI sends it: JSON, or ``name=value,…`` of a structure."""
+    if shape.type_name == "string":
+        return text
+    if text[0] in "{[":
+        return json.loads(text)
+    pairs = dict(part.split("=", 1) for part in text.split(","))
+    return {
+        name: value == "true" if shape.members[name].type_name == "boolean" else value for name, value in pairs.items()
+    }
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:

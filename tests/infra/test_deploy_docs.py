@@ -8,6 +8,7 @@ import re
 import subprocess
 from decimal import Decimal
 
+import boto3
 import pytest
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 
@@ -15,8 +16,9 @@ from include.deploy.pausing import KINDS, dag_ids
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.erasure import export_days, noncurrent_days
 from include.local_aws.process import RunningLocalAws
-from tests.infra.aws_cli import commands_of, mistakes_of
+from tests.infra.aws_cli import commands_of, mistakes_of, run
 from tests.infra.policies import statements_of
+from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, mwaa
 from tests.infra.template import ACCOUNT, PARAMETERS, REGION, ROOT, Rendered, read_template
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text()
@@ -31,6 +33,7 @@ _KEPT = (PIPELINE.retention.time_travel_days, PIPELINE.retention.erase_within_da
 RETENTION_DAYS = export_days(*_KEPT) + noncurrent_days(*_KEPT)
 HOURS, CRAWLERS, CHECKS = 730, 3, 4
 MB = 10**6
+EXAMPLE_ACCOUNT = "111122223333"
 
 
 def test_every_block_says_what_is_done_with_it() -> None:
@@ -41,6 +44,27 @@ def test_every_block_says_what_is_done_with_it() -> None:
 @pytest.mark.parametrize("command", AWS, ids=lambda command: " ".join(command[1:3]))
 def test_a_call_that_only_aws_answers_has_its_shape(command: list[str]) -> None:
     assert mistakes_of(command) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for command in AWS if command[1] in {"s3api", "iam", "sns"}],
+    ids=lambda command: " ".join(command[1:3]),
+)
+def test_a_call_that_local_aws_answers_is_made(session: boto3.Session, command: list[str]) -> None:
+    session.client("sns").create_topic(Name="campaign-alarms")
+    run(session, [word.replace(EXAMPLE_ACCOUNT, LOCAL.account) for word in command])
+
+
+def test_airflows_requests_are_those_that_airflow_takes(session: boto3.Session) -> None:
+    requests = [command for command in AWS if command[1:3] == ["mwaa", "invoke-rest-api"]]
+    with mwaa(session, paused=dict.fromkeys(dag_ids([PIPELINE.name]), True)) as double:
+        for command in requests:
+            run(session, command)
+        assert double.paused == {**dict.fromkeys(dag_ids([PIPELINE.name]), False), HOURLY: True}, (
+            "the upgrade pauses it"
+        )
+        assert f"POST /dags/{BOOTSTRAP}/dagRuns" in double.calls
 
 
 @pytest.mark.parametrize(
