@@ -154,7 +154,9 @@ def _stream_findings(source: SourceAccount, table: TableDescriptionTypeDef) -> l
 def _key_findings(source: SourceAccount, table: TableDescriptionTypeDef) -> list[str]:
     """A key of the table's owner: no role of the stack may use it, so exports, crawls and streams would be refused."""
     name, key = table["TableName"], table.get("SSEDescription", {}).get("KMSMasterKeyArn")
-    if key is None or source.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER":
+    if key is None or key.endswith(":alias/aws/dynamodb"):  # as local AWS names the key that AWS manages
+        return []
+    if source.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER":
         return []
     return [
         f"{name}: it is encrypted with {key}, which no role of the stack may use; run `aws dynamodb update-table "
