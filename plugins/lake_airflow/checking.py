@@ -31,12 +31,17 @@ def build_check_query(lake: Lake, check: str, batch_id: str) -> str:
     if published is not None and published.table_uuid != metadata.table_uuid:
         published = None  # the table was made anew: nothing of it is published
     older = published.snapshot_id if published else None
-    if report.reconciled is not None or metadata.is_marked_between(SUMMARY_REBUILD, older, state.snapshot_id):
-        published, days = None, _every_day()
-    else:
-        days = changed_days(metadata, state.snapshot_id, published)
     since_run = published.derived_through if published else 0
-    return render_check(check, lake.pipeline, build_snapshots(lake, report), days=days, since_run=since_run)
+    is_rebuilt = metadata.is_marked_between(SUMMARY_REBUILD, older, state.snapshot_id)
+    is_whole = is_rebuilt or report.reconciled is not None
+    return render_check(
+        check,
+        lake.pipeline,
+        build_snapshots(lake, report),
+        days=_every_day() if is_whole else changed_days(metadata, state.snapshot_id, published),
+        since_run=0 if is_whole else since_run,
+        filled_since_run=0 if is_rebuilt else since_run,
+    )
 
 
 def build_snapshots(lake: Lake, report: RunReport) -> Snapshots:

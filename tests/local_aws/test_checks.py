@@ -29,9 +29,11 @@ MIRROR = pa.schema([pa.field("key", pa.string()), pa.field("image", pa.string())
 QUARANTINE = pa.schema([pa.field("source", pa.string()), pa.field("key", pa.string())])
 TWO_TASKS = '{"progressDetails":{"L":[{"M":{"taskID":{"S":"t1"}}},{"M":{"taskID":{"S":"t2"}}}]}}'
 
+ONE_TASK = '{"progressDetails":{"L":[{"M":{}}]}}'
+
 Row = dict[str, Any]
 Client = Callable[..., Any]
-Check = Callable[[str, Snapshots], list[list[str | None]]]
+Check = Callable[..., list[list[str | None]]]
 
 
 def row(user: str, position: int) -> Row:
@@ -59,9 +61,11 @@ BROKEN: dict[str, list[Row]] = {
     "user_campaign_tasks": [
         *(row("doubled", 0), row("doubled", 0)),
         *({**row(f"without {column}", 0), column: None} for column in ("user_id", "created_at", "position", "task_id")),
+        row("ghost", 0),
         *(row("too few", 0), row("deleted", 0), row("refused", 0)),
+        {**row("published before", 0), "task_id": None},
     ],
-    "mirror_user_campaign": [mirrored("too few", TWO_TASKS)],
+    "mirror_user_campaign": [mirrored("too few", TWO_TASKS), mirrored("without task_id", ONE_TASK)],
     "quarantine": [{"source": "another", "key": mirrored("too few", None)["key"]}],
 }
 
@@ -98,8 +102,8 @@ def append(table: Any, rows: list[Row]) -> int:
 def check(client: Client) -> Check:
     """Run one check over one set of snapshots."""
 
-    def run(name: str, snapshots: Snapshots) -> list[list[str | None]]:
-        sql = render_check(name, CHECKED, snapshots, days=[DAY], since_run=4)
+    def run(name: str, snapshots: Snapshots, since_run: int = 4, **since: int) -> list[list[str | None]]:
+        sql = render_check(name, CHECKED, snapshots, days=[DAY], since_run=since_run, **since)
         return sorted(read_rows(client("athena"), run_query(client("athena"), sql, workgroup="checks"))[1:], key=str)
 
     return run
@@ -121,6 +125,15 @@ def test_every_null_in_a_required_column_is_named(check: Check, snapshots: tuple
     assert nulls == {0, 2, 3, 4}, "user_id, created_at, position and task_id"
 
 
+def test_a_required_column_may_be_null_in_rows_of_items_that_did_not_change_since_it_was_declared(
+    check: Check, snapshots: tuple[Snapshots, Snapshots]
+) -> None:
+    assert "published before" not in {found[0] for found in check("key_not_null", snapshots[1])}
+    assert "published before" in {found[0] for found in check("key_not_null", snapshots[1], since_run=0)}
+    found = check("key_not_null", snapshots[1], since_run=0, filled_since_run=4)
+    assert "published before" not in {one[0] for one in found}, "a whole table that was not made anew"
+
+
 def test_items_with_other_rows_than_their_list_says_are_named(
     check: Check, snapshots: tuple[Snapshots, Snapshots]
 ) -> None:
@@ -129,3 +142,9 @@ def test_items_with_other_rows_than_their_list_says_are_named(
         ["refused", "c'1", "0", "1"],
         ["too few", "c'1", "2", "1"],
     ]
+
+
+def test_rows_of_an_item_that_no_mirror_row_names_are_found_where_the_whole_table_is_checked(
+    check: Check, snapshots: tuple[Snapshots, Snapshots]
+) -> None:
+    assert ["ghost", "c'1", "0", "1"] in check("rows_match_list", snapshots[1], since_run=0)

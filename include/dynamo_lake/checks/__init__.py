@@ -40,18 +40,28 @@ def check_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".sql") for f in files(__name__).iterdir() if f.name.endswith(".sql")))
 
 
-def render_check(name: str, pipeline: Pipeline, snapshots: Snapshots, *, days: Iterable[date], since_run: int) -> str:
+def render_check(
+    name: str,
+    pipeline: Pipeline,
+    snapshots: Snapshots,
+    *,
+    days: Iterable[date],
+    since_run: int,
+    filled_since_run: int | None = None,
+) -> str:
     """The SQL of one check.
 
     ``days``: of every item affected since the published snapshot (``lake.days`` of the commits since). ``since_run``:
-    the published snapshot's ``derived_through``, 0 where nothing is published. Raises ``DeclarationError`` for
-    an unknown check.
+    the published snapshot's ``derived_through``, 0 where the whole table is checked. ``filled_since_run``: rows of items
+    written by later runs have every required column (by default as ``since_run``; another one where the whole table is checked
+    though it was not made anew). Raises ``DeclarationError`` for an unknown check.
     """
     if name not in check_names():
         remedy = f"Known: {', '.join(check_names())}; a check is include/dynamo_lake/checks/<name>.sql"
         raise DeclarationError(f"{pipeline.name}.toml", (Mistake("checks.run", f"unknown check {name!r}", remedy),))
     template = Template(files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8"))
-    return template.substitute(_values(pipeline, snapshots, tuple(days), since_run))
+    filled = since_run if filled_since_run is None else filled_since_run
+    return template.substitute(_values(pipeline, snapshots, tuple(days), since_run, filled))
 
 
 def identifier(name: str) -> str:
@@ -64,9 +74,12 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _values(pipeline: Pipeline, snapshots: Snapshots, days: tuple[date, ...], since_run: int) -> Mapping[str, str]:
+def _values(
+    pipeline: Pipeline, snapshots: Snapshots, days: tuple[date, ...], since_run: int, filled_since_run: int
+) -> Mapping[str, str]:
     target = pipeline.target
-    required = [column.name for column in target.columns if column.required or column.name in target.row_key]
+    never_null = {*target.row_key, target.partition}
+    required = [column.name for column in target.columns if column.required or column.name in never_null]
     keys = _item_keys(pipeline)
     names = [column.name for column, _ in keys]
     return {
@@ -76,16 +89,21 @@ def _values(pipeline: Pipeline, snapshots: Snapshots, days: tuple[date, ...], si
         "partition": identifier(target.partition),
         "row_key": _listed(map(identifier, target.row_key)),
         "required": _listed(map(identifier, required)),
+        "required_of_counted": _listed(f"counted.{identifier(column)}" for column in required),
+        "any_key_is_null": " OR ".join(f"{identifier(column)} IS NULL" for column in required if column in never_null),
         "any_required_is_null": " OR ".join(f"{identifier(column)} IS NULL" for column in required),
         "changed_days": _on_days(identifier(target.partition), days),
         "item_key": _listed(map(identifier, names)),
         "item_key_of_mirror": _listed(f"{value} AS {identifier(column.name)}" for column, value in keys),
-        "item_key_counted": _listed(map(identifier, names)),
-        "item_key_affected": _listed(f"affected.{identifier(name)}" for name in names),
+        "item_key_compared": _listed(
+            f"coalesce(affected.{identifier(name)}, counted.{identifier(name)}) AS {identifier(name)}" for name in names
+        ),
+        "counted_join": "LEFT" if since_run else "FULL",
         "same_item": " AND ".join(f"counted.{identifier(name)} = affected.{identifier(name)}" for name in names),
         "list_path": literal(f"${_member(target.list)}.L"),
         "source": literal(target.source),
         "since_run": str(int(since_run)),
+        "filled_since_run": str(int(filled_since_run)),
         "limit": str(OFFENDERS_SHOWN),
     }
 
