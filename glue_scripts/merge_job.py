@@ -17,7 +17,7 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from glue_scripts.merging.context import Lake, Progress
-from glue_scripts.merging.merge import run_merge
+from glue_scripts.merging.merge import require_filled_mirrors, run_merge
 from glue_scripts.storage.change_files import check_change_files
 from glue_scripts.storage.crawler import wait_until_ready
 from glue_scripts.storage.objects import Bucket, MissingObjectError
@@ -55,6 +55,7 @@ def main(argv: Sequence[str]) -> None:
         f"{CATALOG}.{PipelineNames(pipeline.name).lake_database}",
         bucket.uri(WAREHOUSE_PREFIX),
     )
+    require_filled_mirrors(lake, manifest)
     report = run_merge(
         lake,
         manifest,

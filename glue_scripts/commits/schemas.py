@@ -30,6 +30,8 @@ _PROPERTIES = {
     "write.merge.mode": "copy-on-write",
 }
 
+_REMEDY = "Declare what the table has, or give target.table a new name: the next run makes that table from the mirrors"
+
 
 def create_mirror(table: LakeTable) -> None:
     """Create a mirror, partitioned by day, unless it is there."""
@@ -42,8 +44,11 @@ def create_quarantine(table: LakeTable) -> None:
 
 
 def create_target(table: LakeTable, pipeline: Pipeline) -> None:
-    """Create the target, or widen it to its declaration. Raises ``ContractError`` where it would have to be narrowed."""
+    """Create the target, or widen it to its declaration. Raises ``ContractError`` where it would have to be narrowed or
+    partitioned otherwise.
+    """
     if table.exists():
+        _require_partition(table, pipeline.target.partition)
         _widen(table, pipeline.target.columns)
         return
     columns = ", ".join(f"{column.name} {spark_type(column)}" for column in pipeline.target.columns)
@@ -63,6 +68,15 @@ def _create(table: LakeTable, columns: str, partition: str | None) -> None:
         + (f"LOCATION '{table.location}' " if table.location else "")
         + f"TBLPROPERTIES ({properties})"
     )
+
+
+def _require_partition(table: LakeTable, declared: str) -> None:
+    known = table.partition_columns()
+    if known != [declared]:
+        raise ContractError(
+            f"{table.name} is partitioned by the day of {', '.join(known)}, declared is target.partition = {declared!r}: rows would "
+            f"be looked for on days where they are not. {_REMEDY}"
+        )
 
 
 def _widen(table: LakeTable, columns: Sequence[Column]) -> None:
@@ -85,10 +99,7 @@ def _require_no_narrowing(table: LakeTable, known: dict[str, DataType], declared
     if removed or narrowed:
         problems = [f"column {name} is no longer declared" for name in removed]
         problems += [f"column {n} is {known[n].simpleString()}, declared as {declared[n].type}" for n in narrowed]
-        raise ContractError(
-            f"{table.name} cannot be narrowed: {'; '.join(problems)}. Declare what the table has, or give target.table "
-            "a new name: the next run makes that table from the mirrors"
-        )
+        raise ContractError(f"{table.name} cannot be narrowed: {'; '.join(problems)}. {_REMEDY}")
 
 
 def _can_hold(column: Column, kind: DataType) -> bool:

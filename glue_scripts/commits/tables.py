@@ -121,6 +121,11 @@ class LakeTable:
             update = update.set(name, value)
         update.commit()
 
+    def partition_columns(self) -> list[str]:
+        """The columns that the present partitions are made of."""
+        table = self.java
+        return [str(table.schema().findColumnName(field.sourceId())) for field in table.spec().fields()]
+
     def uuid(self) -> str:
         return str(self.java.uuid())
 

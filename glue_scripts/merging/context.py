@@ -84,8 +84,8 @@ class Merge:
 
     ``before_commit`` is called with the step's name right before each commit: ``mirror:<source>``, ``quarantine``,
     ``target``, then those of the day's maintenance. ``is_small``: the batch has few rows. ``is_rebuild``: target and quarantine
-    are made anew, since the batch asks for it or since an earlier merge began to and crashed. ``last_maintenance``: None in
-    the lake's first merge.
+    are made anew, since the batch asks for it, since an earlier merge began to and crashed, or since the main source is
+    another one. ``last_maintenance``: None in the lake's first merge.
     """
 
     lake: Lake

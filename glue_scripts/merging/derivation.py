@@ -87,7 +87,7 @@ def build_lookup_index(merge: Merge, typed: Mapping[str, TypedSource]) -> DataFr
 
 def _type_main(merge: Merge) -> _Frames:
     pipeline = merge.lake.pipeline
-    dirty = _dirty(merge, pipeline.main)
+    dirty = read_dirty(merge, pipeline.main)
     rows = merge.keep(type_items(_images(dirty, is_dirty=True), item_columns(pipeline), pipeline.target.list))
     return _Frames(dirty.selectExpr("key AS `item:key`"), rows, _rejected(rows))
 
@@ -95,7 +95,7 @@ def _type_main(merge: Merge) -> _Frames:
 def _type_lookup(merge: Merge, source: Source, main_rows: DataFrame) -> _Frames:
     """Dirty lookup items, and the clean ones that dirty main items are looked up in."""
     pipeline = merge.lake.pipeline
-    dirty = _dirty(merge, source)
+    dirty = read_dirty(merge, source)
     images = _images(dirty, is_dirty=True)
     if merge.derived_through and not merge.is_rebuild:
         clean = _images(merge.lake.mirror(source.id).read().where(f"run <= {merge.derived_through}"), is_dirty=False)
@@ -108,7 +108,8 @@ def _type_lookup(merge: Merge, source: Source, main_rows: DataFrame) -> _Frames:
     return _Frames(dirty.selectExpr("key AS `item:key`"), rows, _rejected(rows))
 
 
-def _dirty(merge: Merge, source: Source) -> DataFrame:
+def read_dirty(merge: Merge, source: Source) -> DataFrame:
+    """The mirror rows that the target is not derived from yet; in a rebuild all of them."""
     mirror = merge.lake.mirror(source.id).read()
     return mirror if merge.is_rebuild else mirror.where(f"run > {merge.derived_through}")
 

@@ -22,6 +22,7 @@ from glue_scripts.merging.tuning import is_small_batch, tuned
 from glue_scripts.storage.change_files import FileSize
 from glue_scripts.storage.objects import ObjectStore
 from include.dynamo_lake.coverage import FullExport
+from include.dynamo_lake.errors import ContractError
 from include.dynamo_lake.manifests import BatchManifest
 from include.dynamo_lake.reports import QuarantineCounts, ReconcileReport, RowCounts, RunReport, StatementCounts
 from include.dynamo_lake.retention import Maintenance
@@ -40,6 +41,19 @@ class _Elapsed:
 
 
 _NOTHING = TargetOutcome(RowCounts(0, 0, 0), (), 0, 0)
+
+
+def require_filled_mirrors(lake: Lake, manifest: BatchManifest) -> None:
+    """Raise ``ContractError`` where windows alone would fill a source's mirror: the bootstrap came before the source."""
+    if manifest.covered_through is None or any(isinstance(item, FullExport) for item in manifest.items):
+        return
+    mirrors = {source.id: lake.mirror(source.id) for source in lake.pipeline.sources}
+    unfilled = [source for source, mirror in mirrors.items() if not mirror.exists() or mirror.marks().floor is None]
+    if unfilled:
+        raise ContractError(
+            f"No full export ever filled the mirror of source {', '.join(unfilled)}: the items that its table has already would be "
+            f"missing. Nothing was written: run {lake.pipeline.name}_bootstrap, or declare the sources as they were"
+        )
 
 
 def run_merge(
@@ -101,7 +115,9 @@ def _number(
     derived_through = lake.target.marks().derived_through
     marks = [lake.mirror(source.id).marks() for source in lake.pipeline.sources]
     run = 1 + max(derived_through, *(mark.run for mark in marks))
-    is_rebuild = manifest.rebuilds or any(mark.rebuild > derived_through for mark in marks)
+    # A target that was made from another main source is made anew: what it has is in no mirror of this declaration.
+    is_foreign = derived_through > 0 and lake.mirror(lake.pipeline.main.id).marks().run == 0
+    is_rebuild = manifest.rebuilds or is_foreign or any(mark.rebuild > derived_through for mark in marks)
     last = Maintenance.from_properties(lake.target.properties())
     return Merge(lake, manifest, run, derived_through, progress, is_small, is_rebuild, last, before_commit)
 
@@ -175,7 +191,7 @@ def _statements(mirror: MirrorOutcome, typed: TypedSource | None) -> StatementCo
     return StatementCounts(
         read=mirror.read,
         applied=mirror.newest - quarantined,
-        stale=mirror.read - mirror.newest,
+        stale=mirror.stated - mirror.newest,
         quarantined=quarantined,
         files=mirror.files,
         bytes=mirror.bytes,

@@ -12,6 +12,7 @@ from pyspark.sql.functions import broadcast
 from glue_scripts.commits.rows import commit_mirror
 from glue_scripts.commits.tables import Marks, format_floor
 from glue_scripts.merging.context import Merge
+from glue_scripts.merging.derivation import read_dirty
 from glue_scripts.storage.change_files import FileSize, require_read_whole, unread_files, without_moved
 from glue_scripts.storage.objects import ObjectStore
 from glue_scripts.transforms.changes import (
@@ -41,12 +42,14 @@ from include.dynamo_lake.errors import ChangeFileError
 @dataclass(frozen=True)
 class MirrorOutcome:
     """What a batch did to one mirror. ``old_days``: where the changed rows were before; of rows that a repair put right
-    (``is_repaired``) that says nothing certain. ``files`` and ``bytes``: of the change files that were read.
+    (``is_repaired``) that says nothing certain. ``files``, ``bytes``, ``read`` (lines): of the change files as they
+    were checked before Spark. ``stated``: statements that Spark read in them; ``newest``: of these the applied ones.
     """
 
     files: int
     bytes: int
     read: int
+    stated: int
     newest: int
     changed: int
     old_days: frozenset[date | None]
@@ -173,7 +176,11 @@ def _changes(merge: Merge, plan: _Planned) -> DataFrame | None:
 
 
 def _other_changes(merge: Merge, plan: _Planned, judged: DataFrame | None) -> list[DataFrame]:
-    """What changes without a statement of its own: swept by a full export, purged, or placed anew by a rebuild."""
+    """What changes without a statement of its own: swept by a full export, purged, or placed anew.
+
+    Placed anew is what the target gets in this merge: a declaration that was mended since a crash puts its rows on other days than
+    the mirror says, and later merges look for them where it says.
+    """
     mirror = merge.lake.mirror(plan.source.id).read()
     changes = []
     if plan.swept_at is not None:
@@ -183,8 +190,8 @@ def _other_changes(merge: Merge, plan: _Planned, judged: DataFrame | None) -> li
     horizon = _purge_horizon(merge)
     if horizon is not None:
         others.append(purged_rows(mirror, horizon, merge.derived_through))
-    if merge.is_rebuild:
-        placed = placed_changes(mirror, merge.lake.pipeline, plan.source)
+    if merge.is_rebuild or merge.has_leftovers:
+        placed = placed_changes(read_dirty(merge, plan.source), merge.lake.pipeline, plan.source)
         for swept in changes:
             placed = placed.join(swept.select("key"), on="key", how="left_anti")
         others.append(placed)
@@ -238,9 +245,12 @@ def _counted(source_id: str, changes: DataFrame) -> DataFrame:
 def _unread(store: ObjectStore, plan: _Planned) -> dict[str, str]:
     if plan.statements is None:
         return {}
-    read = sum(int(str(row["statements"])) for row in plan.stats)
     has_problem = any(row["problem"] is not None for row in plan.stats)
-    return find_unread(store, plan.statements, plan.sizes, read, has_problem=has_problem)
+    return find_unread(store, plan.statements, plan.sizes, _stated(plan), has_problem=has_problem)
+
+
+def _stated(plan: _Planned) -> int:
+    return sum(int(str(row["statements"])) for row in plan.stats)
 
 
 def find_unread(
@@ -274,6 +284,7 @@ def _commit(merge: Merge, plan: _Planned) -> MirrorOutcome:
         files=len(plan.sizes),
         bytes=sum(size.bytes for size in plan.sizes.values()),
         read=sum(size.lines for size in plan.sizes.values()),
+        stated=_stated(plan),
         newest=sum(int(str(row["keys"])) for row in changed if row["origin"] == STATED),
         changed=sum(int(str(row["keys"])) for row in dirty),
         old_days=frozenset(_as_day(row["old_day"]) for row in dirty),

@@ -60,4 +60,4 @@ class OtherVersionError(TerminalError):
 
 
 class ContractError(TerminalError):
-    """A source table contradicts the declaration."""
+    """A source table, or a table of the lake, contradicts the declaration."""

@@ -33,7 +33,8 @@ def merge_mirror(
 ) -> MirrorMerge:
     """Apply a batch to one mirror as merge number ``run``; tombstones that no run has derived yet are not purged.
 
-    A merge that ``rebuilds`` places every present row anew, and marks the mirror even where no row moves.
+    What the target is not derived from yet is placed as the declaration says now. A merge that ``rebuilds`` places every
+    present row anew, and marks the mirror even where no row moves.
     """
     statements = [statement for statement in batch.statements if statement.source == source.id]
     swept_at = batch.full_export_at
@@ -50,19 +51,20 @@ def merge_mirror(
     if swept_at is not None:
         rows.update(_swept(rows, swept_at, run))
     floor = _purge(rows, floor, batch, derived_through)
-    if rebuilds:
-        rows = _placed_anew(pipeline, source, rows)
+    rows = _placed_anew(pipeline, source, rows, 0 if rebuilds else derived_through)
     is_changed = rebuilds or floor != mirror.floor or rows != mirror.rows
     merged = Mirror(rows, run, floor, run if rebuilds else 0) if is_changed else mirror
     return MirrorMerge(merged, _count(pipeline, source, statements, applied))
 
 
-def _placed_anew(pipeline: Pipeline, source: Source, rows: Rows) -> Rows:
-    """Every present row where the declaration as it is now places it; the rows' own ``run`` stays."""
-    return {
-        key: row if row.image is None else replace(row, day=placement_day(pipeline, source, parse_json(row.image)))
+def _placed_anew(pipeline: Pipeline, source: Source, rows: Rows, derived_through: int) -> Rows:
+    """Present rows of later runs where the declaration as it is now places them; the rows' own ``run`` stays."""
+    placed = {
+        key: replace(row, day=placement_day(pipeline, source, parse_json(row.image)))
         for key, row in rows.items()
+        if row.image is not None and row.run > derived_through
     }
+    return {**rows, **placed}
 
 
 def _newest_by_key(statements: Iterable[Statement]) -> dict[str, Statement]:
