@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from include.dynamo_lake.declaration import model
 
-_DEFAULT_ACCEPT = {"string": ("S",), "timestamp": ("S", "N"), "decimal": ("S", "N"), "int": ()}
+DEFAULT_ACCEPT = {"string": ("S",), "timestamp": ("S", "N"), "decimal": ("S", "N"), "int": ()}
 
 
 def build_pipeline(name: str, table: dict[str, Any]) -> model.Pipeline:
@@ -53,7 +53,7 @@ def _build_column(table: dict[str, Any]) -> model.Column:
         type=table["type"].replace(" ", ""),
         origin=origin,
         attribute=None if origin == "position" else parse_attribute(path),
-        accept=tuple(table["accept"] or _DEFAULT_ACCEPT[table["type"].partition("(")[0]]),
+        accept=tuple(table["accept"] or DEFAULT_ACCEPT[table["type"].partition("(")[0]]),
         required=table["required"],
         on_error=table["on_error"],
     )

@@ -14,7 +14,7 @@ _KIND_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: 
 def validate_table(table: Any, fields: dict[str, Field], path: str, mistakes: list[Mistake]) -> dict[str, Any]:
     """Return the table with defaults filled in; append what is wrong to ``mistakes``.
 
-    A field that is wrong is left out of the result.
+    A field that is wrong is left out of the result, and so is a wrong scalar of a list.
     """
     if not isinstance(table, dict):
         mistakes.append(
@@ -60,7 +60,13 @@ def _validate_list(value: Any, kind: ListOf, path: str, mistakes: list[Mistake])
     if len(value) < kind.at_least:
         mistakes.append(Mistake(path, "empty", f"List at least {kind.at_least}"))
     item = Field(kind.item, "") if isinstance(kind.item, dict) else kind.item
-    return [_validate(entry, item, f"{path}[{index}]", mistakes) for index, entry in enumerate(value)]
+    entries = []
+    for index, entry in enumerate(value):
+        before = len(mistakes)
+        validated = _validate(entry, item, f"{path}[{index}]", mistakes)
+        if len(mistakes) == before or isinstance(item.kind, dict):
+            entries.append(validated)
+    return entries
 
 
 def _validate_map(value: Any, kind: MapOf, path: str, mistakes: list[Mistake]) -> dict[str, Any]:
@@ -88,9 +94,9 @@ def _scalar_problem(value: Any, field: Field) -> tuple[str, str] | None:
         return f"{value!r} is not one of {', '.join(field.choices)}", "Take one of them"
     if field.pattern and not re.fullmatch(field.pattern, str(value)):
         return f"{value!r} is not of the form that is read here", field.remedy or field.doc
-    if field.minimum is not None and value < field.minimum:
+    if field.minimum is not None and not value >= field.minimum:
         return f"{value!r} is less than {field.minimum}", f"Take at least {field.minimum}"
-    if field.maximum is not None and value > field.maximum:
+    if field.maximum is not None and not value <= field.maximum:
         return f"{value!r} is more than {field.maximum}", f"Take at most {field.maximum}"
     return None
 

@@ -78,6 +78,35 @@ def test_broken_rules_are_reported_beside_malformed_fields() -> None:
     assert set(mistakes_of(text)) == {"crawl.policy", "schedule.cron", "target.partition", "target.row_key"}
 
 
+def test_a_malformed_column_hides_no_broken_rule_of_others() -> None:
+    text = SHIPPED.replace('name = "validated_at"', 'name = "Validated At"')
+    text = text.replace('partition = "created_at"', 'partition = "createdat"')
+    text = text.replace('row_key = ["user_id", ', 'row_key = ["user", ')
+    text = text.replace('from = "progressDetails[].rewardEarned"', 'from = "others[].rewardEarned"')
+    text = text.replace('from = "updatedAt" }', 'from = "updatedAt", lookup = "campaignTasks[].x" }')
+    text = text.replace('{ target = "task_id", lookup', '{ target = "task", lookup')
+    text = text.replace('from = "userID", required = true', 'from = "userID"')
+    assert set(mistakes_of(text)) == {
+        "target.columns[10].name",
+        "target.partition",
+        "target.row_key",
+        "target.columns[9].from",
+        "target.columns[3]",
+        "lookup.on[1].target",
+        "target.columns.user_id.required",
+    }
+
+
+def test_a_number_among_names_is_named_and_not_read_further() -> None:
+    text = SHIPPED.replace('"campaign_id", "position"]', '"campaign_id", 1]')
+    assert set(mistakes_of(text)) == {"target.row_key[2]", "target.row_key"}
+
+
+def test_a_number_key_is_looked_up_by_a_decimal() -> None:
+    text = SHIPPED.replace('[{ name = "campaignID", type = "S" }]', '[{ name = "campaignID", type = "N" }]')
+    assert "no lookup item could be typed" in mistakes_of(text)["lookup.on[0].target"]
+
+
 @pytest.mark.parametrize("cron", ["*/15 * * * *", "0 0-6/2 1,15 * 1-5", "59 23 31 12 7"])
 def test_a_cron_expression_in_range_is_taken(cron: str) -> None:
     assert parse(SHIPPED.replace("0 * * * *", cron)).schedule.cron == cron
@@ -94,6 +123,7 @@ CHANGES: list[tuple[str, str, str]] = [
     ('title = "Campaign', 'title = Campaign', "file"),
     ('cron = "0 * * * *"', 'cron = "hourly"', "schedule.cron"),
     ('reconcile = "30 4 * * 0"', 'reconcile = "weekly"', "schedule.reconcile"),
+    ('reconcile = "30 4 * * 0"', 'reconcile = "99 99 * * *"', "schedule.reconcile"),
     ('[sources.campaign_info]', '[sources.CampaignInfo]', "sources.CampaignInfo"),
     ('}, { name = "campaignID", type = "S" }]', '}, { name = "userID", type = "S" }]', "sources.user_campaign.key"),
     ('table = "campaignInfo"', 'table = "user_Campaign"', "sources"),
@@ -109,6 +139,8 @@ CHANGES: list[tuple[str, str, str]] = [
     ("decimal(18,6)\", from = \"total", "decimal(5,6)\", from = \"total", "target.columns[5].type"),
     ('from = "userCampaignProgressState" }', 'from = "userCampaignProgressState", accept = ["N"] }', "target.columns[4].accept"),
     ('from = "createdAt", required = true', 'from = "createdAt", required = true, on_error = "null"', "target.columns[2].on_error"),
+    ('table = "user_campaign_tasks"', 'table = "quarantine"', "target.table"),
+    ('table = "user_campaign_tasks"', 'table = "mirror_campaign_info"', "target.table"),
     ('partition = "created_at"', 'partition = "day"', "target.partition"),
     ('partition = "created_at"', 'partition = "updated_at"', "target.partition"),
     ('row_key = ["user_id", ', 'row_key = ["user", ', "target.row_key"),
@@ -122,6 +154,7 @@ CHANGES: list[tuple[str, str, str]] = [
     ('lookup = "campaignTasks[].taskID"', 'lookup = "title"', "lookup.on"),
     ('run = ["row_key_unique", ', 'run = ["rows_are_nice", ', "checks.run[0]"),
     ("max_quarantined_share = 0.5", "max_quarantined_share = 1.5", "checks.max_quarantined_share"),
+    ("max_quarantined_share = 0.5", "max_quarantined_share = nan", "checks.max_quarantined_share"),
     ("erase_within_days = 45", "erase_within_days = 41", "retention.erase_within_days"),
     ("time_travel_days = 7", "time_travel_days = 60", "retention.erase_within_days"),
     ("max_run_mib = 256", "max_run_mib = true", "inbox.max_run_mib"),
