@@ -24,7 +24,14 @@ from glue_scripts.storage.objects import ObjectStore
 from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.errors import ContractError
 from include.dynamo_lake.manifests import BatchManifest
-from include.dynamo_lake.reports import QuarantineCounts, ReconcileReport, RowCounts, RunReport, StatementCounts
+from include.dynamo_lake.reports import (
+    QuarantineCounts,
+    ReconcileReport,
+    RowCounts,
+    RunReport,
+    SourceQuarantine,
+    StatementCounts,
+)
 from include.dynamo_lake.retention import Maintenance
 from include.dynamo_lake.windows import Window, format_instant
 
@@ -199,17 +206,21 @@ def _statements(mirror: MirrorOutcome, typed: TypedSource | None) -> StatementCo
 
 
 def _quarantine(merge: Merge, outcome: QuarantineOutcome) -> QuarantineCounts:
-    main = merge.lake.pipeline.main.id
     reasons: dict[str, int] = {}
-    for (_, reason), count in outcome.by_reason.items():
+    items: dict[str, int] = {}
+    for (source, reason), count in outcome.by_reason.items():
         reasons[reason] = reasons.get(reason, 0) + count
-    of_main = sum(count for (source, _), count in outcome.by_reason.items() if source == main)
-    live = 0
-    if of_main:
-        # COUNT of a column is answered from the files' statistics.
-        live = merge.lake.mirror(main).read().selectExpr("count(image) AS live").first()["live"]  # type: ignore[index]
-    share = of_main / live if live else 0.0
-    return QuarantineCounts(sum(outcome.by_reason.values()), outcome.entered, outcome.left, share, reasons)
+        items[source] = items.get(source, 0) + count
+    declared = [source.id for source in merge.lake.pipeline.sources if source.id in items]
+    sources = {source: SourceQuarantine(items[source], _live_items(merge, source)) for source in declared}
+    main = sources.get(merge.lake.pipeline.main.id, SourceQuarantine(0, 0))
+    return QuarantineCounts(sum(items.values()), outcome.entered, outcome.left, main.share, reasons, sources)
+
+
+def _live_items(merge: Merge, source: str) -> int:
+    # COUNT of a column is answered from the files' statistics.
+    counted = merge.lake.mirror(source).read().selectExpr("count(image) AS live").first()
+    return int(counted["live"]) if counted else 0
 
 
 def _peak_memory(lake: Lake) -> int:

@@ -156,7 +156,7 @@ def _swept_at(merge: Merge, source: Source) -> datetime | None:
         if item not in exported:
             raise ChangeFileError(
                 f"Batch {merge.manifest.batch_id} holds the {item} without source {source.id}, whose items would all be "
-                "taken for deleted. Nothing was written: build the batch again once every source is exported"
+                "taken for deleted. No row was written: build the batch again once every source is exported"
             )
     return max((item.at for item in exported if isinstance(item, FullExport)), default=None)
 

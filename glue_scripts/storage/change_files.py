@@ -22,7 +22,7 @@ from include.dynamo_lake.reports import WriteTimes, build_write_times
 
 _THREADS = 8
 _GZIP = 16 + zlib.MAX_WBITS
-_REMEDY = "Nothing was written. Export the window again (move its folder away first)."
+_REMEDY = "No row was written. Export the window again (move its folder away first)."
 # How AWS begins every line of an incremental export. So much of a file tells when its changes were written: its lines
 # lie in no order of time.
 _WRITTEN = re.compile(rb'^\{"Metadata":\{"WriteTimestampMicros":(?:\{"N":)?"?([0-9]{1,18})', re.MULTILINE)

@@ -52,7 +52,7 @@ class GapError(TerminalError):
 
 
 class ChangeFileError(TerminalError):
-    """A change file is not what its manifest says; nothing was written."""
+    """A change file is not what its manifest says; no row was written."""
 
 
 class OtherVersionError(TerminalError):

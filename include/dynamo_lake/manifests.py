@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -147,10 +147,6 @@ def parse_export_files(summary: bytes, manifest_files: bytes) -> tuple[ExportFil
             "whole. Delete everything below its prefix and clear export, which exports it again"
         )
     return files
-
-
-def sources_of(exports: Iterable[SourceExport]) -> tuple[str, ...]:
-    return tuple(sorted({export.source for export in exports}))
 
 
 def _export_file(entry: Mapping[str, Any]) -> ExportFile:

@@ -32,14 +32,29 @@ class RowCounts:
 
 
 @dataclass(frozen=True)
+class SourceQuarantine:
+    """Items of one source that are in quarantine now, among its ``live`` ones."""
+
+    items: int
+    live: int
+
+    @property
+    def share(self) -> float:
+        return self.items / self.live if self.live else 0.0
+
+
+@dataclass(frozen=True)
 class QuarantineCounts:
-    """``share``: of the main source's live items; ``reasons``: items by path and rule, all that are in quarantine now."""
+    """``share``: of the main source's live items; ``reasons``: items by path and rule, all that are in quarantine now;
+    ``sources``: those that have any.
+    """
 
     total: int
     entered: int
     left: int
     share: float
     reasons: Mapping[str, int]
+    sources: Mapping[str, SourceQuarantine] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,13 +178,18 @@ class RunReport:
             "windows": tuple(value["windows"]),
             "statements": {source: StatementCounts(**counts) for source, counts in value["statements"].items()},
             "rows": RowCounts(**value["rows"]),
-            "quarantine": QuarantineCounts(**value["quarantine"]),
+            "quarantine": _quarantine_from_json(value["quarantine"]),
             "tables": {table: TableState(**state) for table, state in value["tables"].items()},
             "days": tuple(value["days"]),
             "phases": tuple(Phase(**phase) for phase in value["phases"]),
             "written": WriteTimes(**value["written"]) if value.get("written") else None,
             "reconciled": _reconciled_from_json(value.get("reconciled")),
         })
+
+
+def _quarantine_from_json(value: Mapping[str, Any]) -> QuarantineCounts:
+    sources = {source: SourceQuarantine(**counts) for source, counts in value.get("sources", {}).items()}
+    return QuarantineCounts(**{**value, "sources": sources})
 
 
 def _reconciled_from_json(value: Mapping[str, Any] | None) -> ReconcileReport | None:

@@ -12,7 +12,7 @@ from include.dynamo_lake.coverage import item_from_json
 from include.dynamo_lake.declaration import Checks
 from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile, SourceExport
 from include.dynamo_lake.names import manifest_key, report_key
-from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, StatementCounts
+from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, SourceQuarantine, StatementCounts
 from tests.plugins.fakes import NOW, FakeClients, context_of
 
 ITEM = item_from_json({"kind": "window", "start": "2026-11-24T01:00:00Z", "end": "2026-11-24T02:00:00Z"})
@@ -27,7 +27,7 @@ def counts(read: int, applied: int, stale: int = 0, quarantined: int = 0) -> Sta
     return StatementCounts(read, applied, stale, quarantined, 1, 1)
 
 
-def report(total: int = 0, share: float = 0.0, **statements: StatementCounts) -> RunReport:
+def report(quarantined: int = 0, live: int = 0, source: str = "orders", **statements: StatementCounts) -> RunReport:
     return RunReport(
         batch_id="b1",
         pipeline="p",
@@ -40,7 +40,9 @@ def report(total: int = 0, share: float = 0.0, **statements: StatementCounts) ->
         statements=statements,
         rows=RowCounts(1, 2, 3),
         items={"affected": 1, "without_rows": 0},
-        quarantine=QuarantineCounts(total, 0, 0, share, {"paid: decimal(18,6)": total}),
+        quarantine=QuarantineCounts(
+            quarantined, 0, 0, 0.0, {"paid: decimal(18,6)": quarantined}, {source: SourceQuarantine(quarantined, live)}
+        ),
         nulled_fields={},
         repeated_lookup_entries=0,
         tables={},
@@ -88,11 +90,14 @@ def test_statements_of_a_source_that_no_manifest_names_are_a_problem() -> None:
 CHECKS = Checks(run=(), max_quarantined_share=0.5, min_quarantined_items=100)
 
 
-@pytest.mark.parametrize(("total", "share", "fails"), [(99, 0.9, False), (100, 0.5, False), (100, 0.51, True)])
-def test_quarantine_fails_only_above_both_thresholds(total: int, share: float, fails: bool) -> None:
-    problems = quarantine_problems(CHECKS, report(total=total, share=share))
+@pytest.mark.parametrize("source", ["orders", "looked_up"])
+@pytest.mark.parametrize(("items", "live", "fails"), [(99, 100, False), (100, 200, False), (100, 199, True)])
+def test_quarantine_fails_only_above_both_thresholds_of_one_source(
+    items: int, live: int, fails: bool, source: str
+) -> None:
+    problems = quarantine_problems(CHECKS, report(items, live, source))
     assert bool(problems) is fails
-    assert not fails or "paid: decimal(18,6) (100)" in problems[0]
+    assert not fails or ("paid: decimal(18,6) (100)" in problems[0] and f"source {source}: 100 items" in problems[0])
 
 
 def test_a_run_that_fails_its_counts_says_that_readers_keep_the_previous_snapshot(

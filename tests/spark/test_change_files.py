@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from pyspark.sql import SparkSession
 
+from glue_scripts.merging.context import Progress
+from glue_scripts.merging.merge import run_merge
+from glue_scripts.storage.change_files import check_change_files
 from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.errors import ChangeFileError
@@ -71,3 +74,15 @@ def test_a_sound_file_after_the_damaged_ones_finds_nothing_written(engine: Spark
     report = engine.merge(manifest)
     assert report.run == 1
     assert (report.statements["user_campaign"].read, report.statements["user_campaign"].applied) == (1, 1)
+
+
+def test_a_line_that_spark_did_not_read_is_missing_in_the_reports_counts(
+    engine: SparkEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, file = a_batch(engine, "short")
+    monkeypatch.setattr("glue_scripts.merging.mirrors.find_unread", lambda *files, **kinds: {})
+    checked = check_change_files(engine.store, manifest, engine.lake.pipeline)
+    sizes = {**checked.sizes, file.key: replace(checked.sizes[file.key], lines=2)}
+    report = run_merge(engine.lake, manifest, engine.store, sizes, progress=Progress())
+    counts = report.statements["user_campaign"]
+    assert (counts.read, counts.applied + counts.stale + counts.quarantined) == (2, 1)

@@ -148,12 +148,14 @@ DECLARATION: dict[str, Field] = {
             ),
             "max_quarantined_share": Field(
                 float,
-                "The share of live items in quarantine above which a run fails.",
+                "The share of one source's live items in quarantine above which a run fails.",
                 default=0.05,
                 minimum=0,
                 maximum=1,
             ),
-            "min_quarantined_items": Field(int, "Below this count the share is not looked at.", default=100, minimum=0),
+            "min_quarantined_items": Field(
+                int, "Below this count of one source the share is not looked at.", default=100, minimum=0
+            ),
         },
         "What a snapshot must pass before readers see it.",
         default={},

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-ON_ERROR_QUARANTINE = "quarantine"
 ON_ERROR_NULL = "null"
 
 
@@ -103,10 +102,6 @@ class Lookup:
     @property
     def item_matches(self) -> tuple[LookupMatch, ...]:
         return tuple(match for match in self.on if match.lookup.list is None)
-
-    @property
-    def entry_matches(self) -> tuple[LookupMatch, ...]:
-        return tuple(match for match in self.on if match.lookup.list is not None)
 
 
 @dataclass(frozen=True)

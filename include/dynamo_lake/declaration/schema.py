@@ -11,7 +11,7 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def build_schema() -> dict[str, Any]:
-    """The schema as a JSON value (draft 2020-12); rules between fields are left to ``make lint`` and the DAGs."""
+    """The schema as a JSON value (draft 2020-12); rules between fields are checked wherever a declaration is read."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Pipeline declaration",

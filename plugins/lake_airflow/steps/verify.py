@@ -76,14 +76,20 @@ def count_problems(manifest: BatchManifest, report: RunReport) -> list[str]:
 
 
 def quarantine_problems(checks: Checks, report: RunReport) -> list[str]:
-    """The threshold of quarantined items, if it is passed; the reasons named, the most frequent first."""
+    """The sources with more quarantined items than declared; the reasons named, the most frequent first."""
     quarantine = report.quarantine
-    if quarantine.total < checks.min_quarantined_items or quarantine.share <= checks.max_quarantined_share:
+    over = {
+        source: held
+        for source, held in quarantine.sources.items()
+        if held.items >= checks.min_quarantined_items and held.share > checks.max_quarantined_share
+    }
+    if not over:
         return []
+    named = "; ".join(f"source {s}: {held.items} items, {held.share:.1%} of the live ones" for s, held in over.items())
     reasons = sorted(quarantine.reasons.items(), key=lambda one: -one[1])[:5]
     return [
-        f"{quarantine.total} items are in quarantine, {quarantine.share:.1%} of the live ones (declared: at most "
-        f"{checks.max_quarantined_share:.1%}, once there are {checks.min_quarantined_items}); reasons: "
+        f"Too many items are in quarantine ({named}; declared: at most {checks.max_quarantined_share:.1%} of a source, once there are "
+        f"{checks.min_quarantined_items}); reasons: "
         + ", ".join(f"{reason} ({count})" for reason, count in reasons)
         + ". Mend the items, the declaration's types, or the threshold"
     ]
