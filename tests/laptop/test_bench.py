@@ -12,7 +12,7 @@ import pytest
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.typing_rules import Rejection, type_source_item
 from include.laptop.bench import __main__ as bench
-from include.laptop.bench import document, latency, results
+from include.laptop.bench import document, live_stack, results
 from include.laptop.bench.benchmark import QUICK, Values, ratio_verdict
 from include.laptop.bench.generate import (
     FIRST_NEW,
@@ -31,7 +31,7 @@ MERGE: Values = {
 }  # fmt: skip
 RELOAD: Values = {"job_s": 40.0, "work_s": 33.0, "peak_memory_bytes": 1 << 30}
 LIVE: Values = {
-    "changes": 9000, "runs": 5, "median_s": 48.0, "p95_s": 80.0, "steps": dict.fromkeys(latency.STEPS, 8.0),
+    "changes": 9000, "runs": 5, "median_s": 48.0, "p95_s": 80.0, "steps": dict.fromkeys(live_stack.STEPS, 8.0),
 }  # fmt: skip
 CASES = {
     "a": {"200000": MERGE, "1000000": {**MERGE, "job_s": 18.0}},
@@ -111,8 +111,8 @@ def test_the_document_tells_every_benchmark_that_was_measured(tmp_path: Path, mo
 
 def test_a_changes_latency_is_the_sum_of_its_steps() -> None:
     captured = datetime.fromtimestamp(1007.5, UTC)
-    files = (latency.AppliedFile(captured, (1000, 1002)),)
-    run = latency.OnChangeRun(files, 1010.0, 1015.0, 1025.0, 1032.0, 1036.0, 1037.0)
+    files = (live_stack.AppliedFile(captured, (1000, 1002)),)
+    run = live_stack.OnChangeRun(files, 1010.0, 1015.0, 1025.0, 1032.0, 1036.0, 1037.0)
     assert list(run.latencies()) == [
         (37.0, (7.5, 2.5, 5.0, 10.0, 7.0, 4.0, 1.0)),
         (35.0, (5.5, 2.5, 5.0, 10.0, 7.0, 4.0, 1.0)),
