@@ -10,7 +10,7 @@ from include.laptop import paths
 from include.laptop.running import read_running
 from include.laptop.stack.airflow_api import AirflowApi
 from include.laptop.stack.processes import find_parts
-from tests.stack.running import FOLDER, HOURLY, Stack, read_examples, stack_command, wait_for
+from tests.stack.running import FOLDER, HOURLY, ON_CHANGE, Stack, read_examples, stack_command, wait_for
 
 GREEN_CEILING_S = 900
 
@@ -31,6 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         assert state is not None
         stack = Stack(AirflowApi(state.url), read_running(), started.stdout)
         wait_for(lambda: stack.ended(HOURLY, "scheduled"), GREEN_CEILING_S, "a scheduled run to end")
+        wait_for(lambda: ON_CHANGE not in stack.api.paused(), GREEN_CEILING_S, "on-change runs to be on")
         stack.silence()
         yield stack
     finally:

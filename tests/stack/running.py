@@ -24,7 +24,7 @@ from include.laptop.stack.settings import read_settings
 from include.local_aws.process import ask
 
 PIPELINE, HOURLY, BOOTSTRAP = "campaign", "campaign_hourly", "campaign_bootstrap"
-ON_CHANGE = "campaign_on_change"
+ON_CHANGE, RECONCILE = "campaign_on_change", "campaign_reconcile"
 TABLE = '"campaign_analytics"."user_campaign_tasks"'
 COMMAND_CEILING_S, RUN_CEILING_S = 600, 600
 ENDED = {"success", "failed"}

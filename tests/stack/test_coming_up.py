@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
-from tests.stack.running import BOOTSTRAP, HOURLY, Stack, stack_command
+from include.laptop.stack.processes import find_parts
+from tests.stack.running import BOOTSTRAP, FOLDER, HOURLY, ON_CHANGE, PIPELINE, Stack, stack_command
 
 pytestmark = pytest.mark.deep
 
@@ -13,6 +15,21 @@ def test_bootstrap_and_the_run_that_catches_up_are_green_and_the_rows_right(stac
     stack.assert_green(BOOTSTRAP, stack.ended(BOOTSTRAP, "manual"))
     stack.assert_green(HOURLY, stack.ended(HOURLY, "scheduled"))
     assert len(stack.rows()) > 1000
+
+
+def test_all_dags_of_the_pipeline_are_on_once_it_is_up(stack: Stack) -> None:
+    """Only on-change runs are paused: by the fixture, which has seen them on before."""
+    assert {dag_id for dag_id in stack.api.paused() if dag_id.startswith(PIPELINE)} == {ON_CHANGE}
+
+
+def test_every_part_listens_on_this_machine_alone(stack: Stack) -> None:
+    heard = {
+        connection.laddr.ip
+        for process in find_parts(FOLDER)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert heard == {"127.0.0.1"}
 
 
 def test_what_it_prints_names_address_sign_in_database_and_logs(stack: Stack) -> None:

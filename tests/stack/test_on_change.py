@@ -27,6 +27,7 @@ from tests.stack.running import (
     HOURLY,
     ON_CHANGE,
     PIPELINE,
+    RECONCILE,
     Stack,
     keep_clear_of_the_full_hour,
     wait_for,
@@ -148,18 +149,21 @@ def test_runs_of_every_kind_started_together_take_turns_and_end_right(stack: Sta
         present_traffic(stack.client("dynamodb")).build_writes(20, local_now(stack.aws["AWS_ENDPOINT_URL"])),
     )
     started = [(HOURLY, stack.api.trigger(HOURLY, span)), (ON_CHANGE, stack.api.trigger(ON_CHANGE))]
-    started.append((BOOTSTRAP, stack.api.trigger(BOOTSTRAP)))
+    started += [(dag_id, stack.api.trigger(dag_id)) for dag_id in (BOOTSTRAP, RECONCILE)]
     stack.airflow(
         f"backfill create --dag-id {HOURLY} --from-date {last.isoformat()} --to-date {last.isoformat()} "
         "--reprocess-behavior completed"
     )
     wait_for(
         lambda: all(
-            run["state"] in ENDED for dag_id in (HOURLY, ON_CHANGE, BOOTSTRAP) for run in stack.api.runs(dag_id)
+            run["state"] in ENDED
+            for dag_id in (HOURLY, ON_CHANGE, BOOTSTRAP, RECONCILE)
+            for run in stack.api.runs(dag_id)
         ),
         RIVALS_CEILING_S,
         "all runs to end",
     )
+    stack.assert_green(HOURLY, [run for run in stack.api.runs(HOURLY) if run["run_type"] == "backfill"])
     for dag_id, run_id in started:
         assert (stack.api.run_state(dag_id, run_id), stack.failed_tasks(dag_id, run_id)) == ("success", [])
     assert stack.rows() == stack.expected_rows()

@@ -45,6 +45,10 @@ class AirflowApi:
     def pause(self, dag_id: str) -> None:
         self.ask("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": True})
 
+    def paused(self) -> set[str]:
+        """The DAGs that are paused."""
+        return {dag["dag_id"] for dag in self.ask("GET", "/dags?limit=100")["dags"] if dag["is_paused"]}
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a manual run without a data interval; return its id."""
         run = self.ask("POST", f"/dags/{quote(dag_id)}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
