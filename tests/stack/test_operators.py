@@ -15,7 +15,8 @@ from tests.stack.running import Stack, wait_for
 pytestmark = pytest.mark.deep
 
 TABLE, BUCKET, JOB, CRAWLER, DATABASE = "Orders", "orders-exports", "orders-report", "orders", "orders"
-SCRIPT = "import sys, time\nprint(sys.argv)\ntime.sleep(4)\n"
+STOPPED_DAY = "2026-11-25"
+SCRIPT = f"import sys, time\nprint(sys.argv)\ntime.sleep(45 if '{STOPPED_DAY}' in str(sys.argv) else 4)\n"
 ENDED_RUN = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR"}
 
 
@@ -99,19 +100,19 @@ def test_two_batches_share_one_slot_and_a_second_run_of_a_batch_takes_what_succe
 
 
 def test_a_task_that_a_person_ends_while_it_waits_stops_its_job_run(orders: Stack) -> None:
-    run_id = orders.api.trigger("orders_report", {"day": "2026-11-25"})
+    run_id = orders.api.trigger("orders_report", {"day": STOPPED_DAY})
     path = f"/dags/orders_report/dagRuns/{run_id}/taskInstances"
 
     def waiting() -> list[str]:
         known = {run["Arguments"]["--batch_id"] for run in job_runs(orders) if run["JobRunState"] not in ENDED_RUN}
         tasks = orders.api.tasks("orders_report", run_id)
-        return [t["task_id"] for t in tasks if t["state"] == "deferred" and f"{t['task_id']}-2026-11-25" in known]
+        return [t["task_id"] for t in tasks if t["state"] == "deferred" and f"{t['task_id']}-{STOPPED_DAY}" in known]
 
     (task_id, *_) = wait_for(waiting, 300, "a task to wait for its job run")
     orders.api.ask("PATCH", f"{path}/{task_id}", {"new_state": "failed"})
-    stopped = wait_for(lambda: state_of(orders, f"{task_id}-2026-11-25") in ENDED_RUN, 120, "the job run to end")
+    stopped = wait_for(lambda: state_of(orders, f"{task_id}-{STOPPED_DAY}") in ENDED_RUN, 120, "the job run to end")
     assert stopped
-    assert state_of(orders, f"{task_id}-2026-11-25") == "STOPPED"
+    assert state_of(orders, f"{task_id}-{STOPPED_DAY}") == "STOPPED"
     orders.wait_for_run("orders_report", run_id)
 
 
