@@ -45,21 +45,29 @@ def _arm(kill: Kill) -> None:
 
     call, call_async = BaseClient._make_api_call, AioBaseClient._make_api_call
 
-    def struck(client: Any, operation: str, arguments: Any, when: str) -> None:
+    def is_meant(client: Any, operation: str, arguments: Any) -> bool:
+        """Asked before the call: botocore makes a stream of a body."""
         name = f"{client.meta.service_model.service_name}.{operation}"
-        if (name, when) == (kill.operation, kill.when) and kill.match in str(arguments):
+        return name == kill.operation and kill.match in str(arguments)
+
+    def struck(when: str) -> None:
+        if when == kill.when:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watched(client: Any, operation: str, arguments: Any) -> Any:
-        struck(client, operation, arguments, "before")
+        if not is_meant(client, operation, arguments):
+            return call(client, operation, arguments)
+        struck("before")
         answer = call(client, operation, arguments)
-        struck(client, operation, arguments, "after")
+        struck("after")
         return answer
 
     async def watched_async(client: Any, operation: str, arguments: Any) -> Any:
-        struck(client, operation, arguments, "before")
+        if not is_meant(client, operation, arguments):
+            return await call_async(client, operation, arguments)
+        struck("before")
         answer = await call_async(client, operation, arguments)
-        struck(client, operation, arguments, "after")
+        struck("after")
         return answer
 
     BaseClient._make_api_call = watched
