@@ -52,8 +52,10 @@ def test_a_call_that_only_aws_answers_has_its_shape(command: list[str]) -> None:
     ids=lambda command: " ".join(command[1:3]),
 )
 def test_a_call_that_local_aws_answers_is_made(session: boto3.Session, command: list[str]) -> None:
-    session.client("sns").create_topic(Name="campaign-alarms")
+    sns = session.client("sns")
+    topic = sns.create_topic(Name="campaign-alarms")["TopicArn"]
     run(session, [word.replace(EXAMPLE_ACCOUNT, LOCAL.account) for word in command])
+    sns.delete_topic(TopicArn=topic)
 
 
 def test_airflows_requests_are_those_that_airflow_takes(session: boto3.Session) -> None:
