@@ -6,11 +6,13 @@ One story in order: every test goes on from where the one before it left the lak
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from include.dynamo_lake.coverage import Coverage
+from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
 from include.laptop.local_pipeline import LocalPipeline
 
@@ -56,6 +58,10 @@ def newest_report(campaign: LocalPipeline) -> dict[str, Any]:
 def read_state(campaign: LocalPipeline, key: str) -> bytes:
     body: bytes = campaign.client("s3").get_object(Bucket=campaign.bucket, Key=key)["Body"].read()
     return body
+
+
+def coverage_of(campaign: LocalPipeline) -> Coverage:
+    return Coverage.from_json(read_state(campaign, COVERAGE_KEY))
 
 
 def test_an_hourly_run_before_the_bootstrap_refuses_and_names_it(campaign: LocalPipeline, said: list[str]) -> None:
@@ -114,12 +120,12 @@ def test_a_skipped_hour_is_caught_up_with_a_moved_day_and_a_moved_deadline(campa
     campaign.advance(3600)
     put(campaign, CAMPAIGNS, campaign_item({"S": "2027-03-01T00:00:00Z"}))
     campaign.advance(3600)
-    before = Coverage.from_json(read_state(campaign, COVERAGE_KEY))
+    before = coverage_of(campaign)
     assert campaign.run("hourly")
     assert campaign.shown_rows() == campaign.expected_rows()
     assert set(column(campaign, "updated", "task_deadline")) == {"2027-03-01 00:00:00.000000"}
     assert column(campaign, "moved", "created_at") == ["2026-11-09 00:00:00.000000"]
-    after = Coverage.from_json(read_state(campaign, COVERAGE_KEY))
+    after = coverage_of(campaign)
     assert after.plan == ()
     assert before.covered_through is not None
     assert after.log[-1].start == before.covered_through
@@ -128,12 +134,38 @@ def test_a_skipped_hour_is_caught_up_with_a_moved_day_and_a_moved_deadline(campa
 
 def test_an_hour_without_changes_starts_no_job_and_moves_coverage(campaign: LocalPipeline) -> None:
     runs_before = len(campaign.client("glue").get_job_runs(JobName=campaign.deployed.outputs["MergeJob"])["JobRuns"])
-    before = Coverage.from_json(read_state(campaign, COVERAGE_KEY))
+    before = coverage_of(campaign)
     campaign.advance(3600)
     assert campaign.run("hourly")
-    after = Coverage.from_json(read_state(campaign, COVERAGE_KEY))
+    after = coverage_of(campaign)
     runs = len(campaign.client("glue").get_job_runs(JobName=campaign.deployed.outputs["MergeJob"])["JobRuns"])
     assert before.covered_through is not None
     assert after.covered_through is not None
     assert after.covered_through > before.covered_through
     assert runs == runs_before
+
+
+def test_a_run_that_verification_fails_keeps_readers_and_plan_and_the_next_one_after_the_mending_takes_both_hours(
+    campaign: LocalPipeline, said: list[str]
+) -> None:
+    published, covered, shown = (read_state(campaign, PUBLISHED_KEY), coverage_of(campaign), campaign.shown_rows())
+    put(campaign, USERS, progress("sound", {"S": "2026-11-06T00:00:00Z"}, [task(1)]))
+    put(campaign, USERS, progress("odd", {"S": "yesterday"}, [task(1)]))
+    campaign.advance(3600)
+    strict = replace(campaign.pipeline.checks, min_quarantined_items=1, max_quarantined_share=0.0)
+    declared = {campaign.pipeline.name: replace(campaign.pipeline, checks=strict)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "lake_airflow.pipelines.read_declaration", lambda name: declared.get(name) or read_declaration(name)
+        )
+        assert not campaign.run("hourly")
+    assert [line for line in said if "verify.counts: failed" in line and "1 items are in quarantine" in line]
+    assert (read_state(campaign, PUBLISHED_KEY), campaign.shown_rows()) == (published, shown)
+    assert coverage_of(campaign).covered_through == covered.covered_through
+    (kept,) = coverage_of(campaign).plan
+    put(campaign, USERS, progress("odd", {"S": "2026-11-06"}, [task(1)]))
+    campaign.advance(3600)
+    assert campaign.run("hourly")
+    assert campaign.shown_rows() == campaign.expected_rows() != shown
+    assert coverage_of(campaign).plan == ()
+    assert kept in coverage_of(campaign).log
