@@ -112,6 +112,7 @@ def test_the_first_hour_brings_inserts_updates_deletes_and_a_shrunken_list(campa
         "left": 1,
         "share": 0.0,
         "reasons": {},
+        "sources": {},
     }
 
 
@@ -159,7 +160,7 @@ def test_a_run_that_verification_fails_keeps_readers_and_plan_and_the_next_one_a
             "lake_airflow.pipelines.read_declaration", lambda name: declared.get(name) or read_declaration(name)
         )
         assert not campaign.run("hourly")
-    assert [line for line in said if "verify.counts: failed" in line and "1 items are in quarantine" in line]
+    assert [line for line in said if "verify.counts: failed" in line and "Too many items are in quarantine" in line]
     assert (read_state(campaign, PUBLISHED_KEY), campaign.shown_rows()) == (published, shown)
     assert coverage_of(campaign).covered_through == covered.covered_through
     (kept,) = coverage_of(campaign).plan

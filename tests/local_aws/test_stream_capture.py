@@ -279,7 +279,7 @@ def test_a_stream_without_images_is_named_and_a_new_stream_is_mapped_by_deployin
     source, old = PIPELINE.main, captured.deployed.outputs["MainStreamArn"]
     captured.set_mappings(**AS_IN_THE_TEMPLATE)
     _turn_stream(captured, source, "KEYS_ONLY")
-    with pytest.raises(SourceTableError, match=r"shows KEYS_ONLY.*StreamViewType=NEW_IMAGE"):
+    with pytest.raises(SourceTableError, match=r"shows KEYS_ONLY.*StreamViewType=NEW_AND_OLD_IMAGES"):
         deploy(boto3.Session(), ROOT, PIPELINE, Choices(), lambda line: None)
     _turn_stream(captured, source, "NEW_IMAGE")
     deployed = deploy(boto3.Session(), ROOT, PIPELINE, Choices(), lambda line: None)
