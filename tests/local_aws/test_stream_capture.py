@@ -235,13 +235,10 @@ def _runbook(entry: str) -> str:
 
 
 def _given_up(captured: Captured, queue: str) -> int:
-    """How many records the messages of a queue name; they stay in it."""
-    sqs = captured.client("sqs")
-    bodies: dict[str, int] = {}
-    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1).get("Messages"):
-        for message in messages:
-            bodies[message["MessageId"]] = json.loads(message["Body"])["DDBStreamBatchInfo"]["batchSize"]
-    return sum(bodies.values())
+    """How many records the messages of a queue name (it holds a few); they stay in it, for the next to see."""
+    answer = captured.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    bodies = {one["MessageId"]: json.loads(one["Body"]) for one in answer.get("Messages", [])}
+    return sum(body["DDBStreamBatchInfo"]["batchSize"] for body in bodies.values())
 
 
 def _await(condition: Callable[[], bool], said: Callable[[], Any], within_s: float = 60) -> None:

@@ -11,7 +11,7 @@ from include.dynamo_lake.declaration import read_declaration
 from tests.histories.story import DAY_1, DAY_3, full, window
 from tests.spark.story import SparkStory
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
 
 @pytest.fixture

@@ -84,6 +84,7 @@ def story(spark: SparkSession, tmp_path: Path) -> SparkStory:
     return story
 
 
+@pytest.mark.deep
 def test_another_partition_column_is_refused_before_anything_is_written_and_names_the_remedy(story: SparkStory) -> None:
     before = snapshots(story)
     story.mend(by_updates())
@@ -92,6 +93,7 @@ def test_another_partition_column_is_refused_before_anything_is_written_and_name
     assert snapshots(story) == before
 
 
+@pytest.mark.deep
 def test_the_remedy_holds_a_target_of_another_name_gets_every_item_on_its_other_day_and_keeps_it_single(
     story: SparkStory,
 ) -> None:
@@ -104,6 +106,7 @@ def test_the_remedy_holds_a_target_of_another_name_gets_every_item_on_its_other_
     assert sorted(str(row["day"]) for row in rows) == ["2026-02-02", "2026-02-03"]
 
 
+@pytest.mark.deep
 def test_a_source_that_no_full_export_filled_is_refused_until_a_bootstrap(story: SparkStory) -> None:
     require(story, window(5, 6))
     rename_main_source(story)
@@ -112,6 +115,7 @@ def test_a_source_that_no_full_export_filled_is_refused_until_a_bootstrap(story:
     require(story, full(10))
 
 
+@pytest.mark.deep
 def test_a_bootstrap_of_another_main_source_makes_the_target_anew(story: SparkStory) -> None:
     story.delete(6, item=1)
     rename_main_source(story)

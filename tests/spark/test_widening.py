@@ -63,6 +63,7 @@ def test_a_new_column_and_a_longer_decimal_widen_the_table_and_reach_an_item_whe
     assert (story.engine.report.rows.updated, story.engine.report.rows.inserted) == (1, 0)
 
 
+@pytest.mark.deep
 def test_a_rebuild_fills_the_new_column_of_items_that_did_not_change(story: SparkStory) -> None:
     story.mend(widened())
     story.merge(rebuild=True)
@@ -101,6 +102,7 @@ def test_a_narrowing_is_refused_before_anything_is_written_and_names_the_remedy(
     assert {name: table.snapshot_id() for name, table in story.engine.lake.tables.items()} == before
 
 
+@pytest.mark.deep
 def test_the_remedy_holds_a_target_of_another_name_gets_every_item_from_the_mirrors(story: SparkStory) -> None:
     pipeline = narrowed("removed")
     declare(story, replace(pipeline, target=replace(pipeline.target, table="user_campaign_tasks_2")))

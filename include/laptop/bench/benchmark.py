@@ -25,7 +25,7 @@ class Scale:
     reload: int
 
 
-QUICK = Scale("quick", small=100_000, large=400_000, reload=400_000)
+QUICK = Scale("quick", small=100_000, large=1_000_000, reload=1_000_000)
 FULL = Scale("full", small=200_000, large=2_000_000, reload=1_000_000)
 
 
