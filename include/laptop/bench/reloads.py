@@ -31,6 +31,7 @@ from include.laptop.setup.commands import run
 
 GIB = 2**30
 PEAK_TARGET_GIB = 3
+TARGET = 10
 
 
 def _against_spark(lake: BenchLake) -> Values:
@@ -65,15 +66,27 @@ def _render_spark(results: Results) -> Section:
         ["", "without Spark's start", "whole job"],
         ["run of 10,000 changes", seconds(run), seconds(values["run"]["job_s"])],
         ["full reload in Spark", seconds(reload), seconds(values["reload"]["job_s"])],
+        *([f"of the run: {name}", seconds(value), ""] for name, value in values["run"]["phases"].items()),
     ]
     return Section(
-        ratio_verdict("full reload against our run, without Spark's start", reload / run, 10, at_least=True),
+        ratio_verdict("full reload against our run, without Spark's start", reload / run, TARGET, at_least=True),
         table,
         "The reload reads the export files whole with an explicit schema, explodes, joins (broadcast) and overwrites Parquet by day: "
-        "faster than the replaced job, which read the tables by scans. The run also keeps mirrors, quarantine and history.",
+        "faster than the replaced job, which read the tables by scans. The run also keeps mirrors, quarantine and history."
+        + _what_would_meet_it(reload / run),
         Plot("reload", "A run against a full reload", "seconds, without Spark's start",
              [Bar("run of 10,000 changes", run), Bar("full reload in Spark", reload)]),
     )  # fmt: skip
+
+
+def _what_would_meet_it(ratio: float) -> str:
+    if ratio >= TARGET:
+        return ""
+    return (
+        " The reload's seconds grow with the table, the run's with its changes (a): the target would be met at about "
+        f"{TARGET / ratio:.1f} times these items. Most of the run is Spark planning a dozen queries in a JVM that has run nothing "
+        "before, which any batch pays: a session that stays up between runs would be spared it."
+    )
 
 
 def _render_duckdb(results: Results) -> Section:
