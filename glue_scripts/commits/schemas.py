@@ -25,6 +25,8 @@ _PROPERTIES = {
     "write.metadata.previous-versions-max": "10000",
     "write.distribution-mode": "hash",
     "write.merge.distribution-mode": "hash",
+    # Sorted by partition, one open file a task: a first load writes a file for every day there is, and does not hold all of them open.
+    "write.spark.fanout.enabled": "false",
     "write.delete.mode": "copy-on-write",
     "write.update.mode": "copy-on-write",
     "write.merge.mode": "copy-on-write",
