@@ -31,7 +31,7 @@ from include.laptop.setup.commands import run
 
 GIB = 2**30
 PEAK_TARGET_GIB = 3
-TARGET = 10
+TARGET, LOAD_TARGET = 10, 2.5
 
 
 def _against_spark(lake: BenchLake) -> Values:
@@ -108,7 +108,7 @@ def _render_duckdb(results: Results) -> Section:
 def _render_load(results: Results) -> Section:
     load, reload = results["e"]["load"], results["b"]["reload"]["reload"]
     peak = load["peak_memory_bytes"] / GIB
-    ratio = ratio_verdict("first load against the plain Spark reload", load["work_s"] / reload["work_s"], 2.5)
+    ratio = ratio_verdict("first load against the plain Spark reload", load["work_s"] / reload["work_s"], LOAD_TARGET)
     missed = "" if peak <= PEAK_TARGET_GIB else f": missed by {peak / PEAK_TARGET_GIB - 1:.0%}"
     table = [
         ["", "without Spark's start", "items/s", "peak memory"],
@@ -119,10 +119,19 @@ def _render_load(results: Results) -> Section:
     return Section(
         f"{ratio}; peak memory **{peak:.2f} GiB** (target ≤ {PEAK_TARGET_GIB} GiB{missed})",
         table,
-        f"{load['items']:,} items, {rows_of(load['items'])} ({ENTRIES} an item): mirrors, quarantine and target from one full export.",
+        f"{load['items']:,} items, {rows_of(load['items'])} ({ENTRIES} an item): mirrors, quarantine and target from one full export."
+        + ("" if load["work_s"] / reload["work_s"] <= LOAD_TARGET else _what_makes_it_long(load)),
         Plot("first-load", "The first load", "seconds, without Spark's start",
              [Bar("first load", load["work_s"]), Bar("plain Spark reload", reload["work_s"])]),
     )  # fmt: skip
+
+
+def _what_makes_it_long(load: Values) -> str:
+    share = load["phases"].get("type", 0.0) / load["work_s"]
+    return (
+        f" Typing is {share:.0%} of it: every attribute is held to its rule, and what breaks one is told with path and value, where the "
+        "reload casts. What is missing must come from there."
+    )
 
 
 def _load_row(name: str, values: Values, items: int) -> list[str]:
