@@ -60,7 +60,12 @@ class LocalPipeline:
         ask(self.running.endpoint_url, "POST", "/_local/clock", {"advance": seconds})
 
     def run(self, kind: str, conf: Mapping[str, Any] | None = None) -> bool:
-        """Run one of the pipeline's DAGs (``hourly``) in this process; return whether it succeeded."""
+        """Run one of the pipeline's DAGs (``hourly``) in this process; return whether it succeeded.
+
+        It begins a second later on local AWS's clock: a full export tells a whole second, the present one without its
+        fraction, and is to hold what was written before this call.
+        """
+        self.advance(1)
         with output_to(self.log_path):
             return run_dag(self.names.dag_id(kind), conf or {}, self.say)
 
