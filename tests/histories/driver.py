@@ -22,7 +22,7 @@ from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.errors import PlanError
 from include.dynamo_lake.reference import MergeCrashedError, Tables, expected_tables, merge_steps
 from include.dynamo_lake.statements import Statement
-from include.dynamo_lake.versions import KIND_STREAM, Version
+from include.dynamo_lake.versions import Version
 from include.dynamo_lake.windows import Window, floor_second
 from tests.histories.engine import Engine, FileBatch, FileState, Tally, statements_of
 from tests.histories.images import keys_of
@@ -293,47 +293,6 @@ class Driver:
         reached = tuple(file for file in files if file.source in sources)
         self.seen.extend(statements_of(self.pipeline, reached))
         self.fulls.extend((file.source, file.item.at) for file in reached if isinstance(file.item, FullExport))
-
-    def truth_differences(self) -> list[str]:
-        """Items whose mirror differs from the tables, apart from the known limit of a lossy stream; after ``settle``
-        only.
-        """
-        shown = self.engine.tables()
-        differences: list[str] = []
-        for source in self.pipeline.sources:
-            truth = self.tables.state(source.id, self.now + timedelta(microseconds=1))
-            keys = truth.keys() | shown.mirrors[source.id].keys()
-            wrong = (key for key in keys if not self._is_true(shown, source.id, key, truth.get(key)))
-            differences.extend(f"{source.id} {key}" for key in wrong)
-        return differences
-
-    def _is_true(self, shown: Tables, source_id: str, key: str, write: Write | None) -> bool:
-        mirrored = shown.mirrors[source_id].get(key)
-        if mirrored is None or write is None:
-            return (mirrored is None and write is None) or self._is_known_limit(shown, source_id, key)
-        expected = next(
-            iter(
-                statements_of(self.pipeline, (ChangeFile(source_id, None, "truth", (self.tables.stream_line(write),)),))
-            )
-        )
-        return mirrored[1] == expected.image
-
-    def _is_known_limit(self, shown: Tables, source_id: str, key: str) -> bool:
-        """An insert heard from the stream whose deletion the stream lost, both within one window, and no full export
-        since.
-        """
-        mirrored = shown.mirrors[source_id].get(key)
-        if mirrored is None or mirrored[0].kind != KIND_STREAM:
-            return False
-        heard_at = mirrored[0].at
-        was_lost = any(w.source == source_id and w.key == key and w.image is None for w in self.lost)
-        healing = [item for item in self.planned if isinstance(item, Window) and item.start <= heard_at < item.end]
-        silent = all(
-            key not in self.tables.state(source_id, window.start)
-            and key not in self.tables.state(source_id, window.end)
-            for window in healing
-        )
-        return was_lost and silent and all(at <= heard_at for _, at in self.fulls)
 
 
 def _without_versions(tables: Tables) -> Tables:

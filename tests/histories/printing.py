@@ -25,10 +25,11 @@ class PrintedTest:
         lines = "\n".join(f"        {operation!r}," for operation in self.history)
         return (
             f"from tests.histories.operations import {', '.join(names)}\n"
+            f"from tests.histories.truth import truth_differences\n"
             f"from {self.module} import play\n\n\n"
             f"def test_this_history({', '.join(self.fixtures)}) -> None:\n"
             f"    history = [\n{lines}\n    ]\n"
-            f"    assert play({', '.join((*self.fixtures, 'history'))}).truth_differences() == []\n"
+            f"    assert truth_differences(play({', '.join((*self.fixtures, 'history'))})) == []\n"
         )
 
 

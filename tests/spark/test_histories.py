@@ -16,6 +16,7 @@ from tests.histories.driver import Driver
 from tests.histories.engine import Engine, ReferenceEngine
 from tests.histories.operations import Mend, Operation, Put, operations
 from tests.histories.printing import PrintedTest, note_test
+from tests.histories.truth import truth_differences
 from tests.spark.conftest import new_engine
 
 # Schedules of windows, batches and crashes in the long run, and histories of other keys that share each of them.
@@ -69,7 +70,7 @@ class Schedules:
         rehearsed = play_on(ReferenceEngine, history)
         assume(self.has_failed or self._is_worth_it(rehearsed))
         try:
-            assert play(self.spark, self.folder, history).truth_differences() == []
+            assert truth_differences(play(self.spark, self.folder, history)) == []
         except Exception:
             self.has_failed = True
             raise

@@ -12,6 +12,7 @@ from tests.histories.driver import Driver
 from tests.histories.engine import ReferenceEngine
 from tests.histories.operations import Lie, Mend, Operation, Reconcile, Run, operations
 from tests.histories.printing import PrintedTest, note_test
+from tests.histories.truth import truth_differences
 
 MENDED = mended_declaration()
 UNMENDED = unmended_declaration()
@@ -28,22 +29,22 @@ def play(history: list[Operation], *, by_stream_alone: bool = False) -> Driver:
 
 @given(operations(is_lossy=False))
 def test_a_complete_stream_and_chain_show_the_tables_as_they_are(history: list[Operation]) -> None:
-    assert play(history).truth_differences() == []
+    assert truth_differences(play(history)) == []
 
 
 @given(operations(is_lossy=False, has_stream=False))
 def test_the_chain_alone_shows_the_tables_as_they_are(history: list[Operation]) -> None:
-    assert play(history).truth_differences() == []
+    assert truth_differences(play(history)) == []
 
 
 @given(operations(is_lossy=False))
 def test_a_complete_stream_alone_shows_the_tables_as_they_are(history: list[Operation]) -> None:
-    assert play(without_windows(history), by_stream_alone=True).truth_differences() == []
+    assert truth_differences(play(without_windows(history), by_stream_alone=True)) == []
 
 
 @given(operations(is_lossy=True))
 def test_the_chain_heals_what_the_stream_lost(history: list[Operation]) -> None:
-    assert play(history).truth_differences() == []
+    assert truth_differences(play(history)) == []
 
 
 def without_windows(history: list[Operation]) -> list[Operation]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from include.dynamo_lake.reference import mirrors
 from tests.histories.operations import SECOND, Operation, Pass, Put, Run
+from tests.histories.truth import truth_differences
 from tests.unit.dynamo_lake import test_law
 
 
@@ -33,7 +34,7 @@ def test_a_failure_is_printed_shrunk_as_a_test_that_fails_for_nothing_else(monke
     @settings(max_examples=200, derandomize=True, database=None, deadline=None)
     @given(st.lists(st.sampled_from(GONE), max_size=12))
     def search(history: list[Operation]) -> None:
-        assert test_law.play(history).truth_differences() == []
+        assert truth_differences(test_law.play(history)) == []
 
     with monkeypatch.context() as patch:
         forget_what_is_absent_from_a_full_export(patch)
