@@ -5,19 +5,17 @@ One lake in order: every kill finds what the one before it left.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from itertools import groupby
 from typing import Any
 
 import pytest
 
 from include.dynamo_lake.coverage import Coverage
-from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
-from include.dynamo_lake.published import Published
+from include.dynamo_lake.names import COVERAGE_KEY
 from include.laptop.local_pipeline import LocalPipeline
 from tests.e2e.killing import Kill, run_and_kill
+from tests.readers_pointer import require_forwards, require_readers_went_forwards
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
@@ -92,17 +90,7 @@ def require_sound(campaign: LocalPipeline) -> None:
     job_runs = glue.get_job_runs(JobName=campaign.deployed.outputs["MergeJob"])["JobRuns"]
     succeeded = Counter(one["Arguments"]["--batch_id"] for one in job_runs if one["JobRunState"] == "SUCCEEDED")
     assert set(succeeded.values()) == {1}
-    shown = shown_locations(campaign)
-    sequences = {location: newest_sequence(campaign, location) for location in set(shown)}
-    require_forwards(shown, sequences, published_locations(campaign))
-
-
-def require_forwards(newest_first: list[str], sequences: dict[str, int], published: set[str]) -> None:
-    """Fail where a pointer that moved over these snapshots went back, or stood on one that was never published."""
-    shown = [location for location, _ in groupby(reversed(newest_first))]
-    passed = [sequences[location] for location in shown]
-    assert passed == sorted(passed)
-    assert set(shown) <= published
+    require_readers_went_forwards(campaign, campaign.pipeline.name, campaign.bucket)
 
 
 @pytest.mark.parametrize("newest_first", [["a", "b", "a"], ["unpublished", "a"]])
@@ -111,29 +99,6 @@ def test_a_pointer_that_went_astray_is_seen(newest_first: list[str]) -> None:
     require_forwards(["b", "b", "a"], sequences, {"a", "b"})
     with pytest.raises(AssertionError):
         require_forwards(newest_first, sequences, {"a", "b"})
-
-
-def shown_locations(campaign: LocalPipeline) -> list[str]:
-    """Every snapshot that the readers' table pointed to, the newest first."""
-    versions = campaign.client("glue").get_table_versions(
-        DatabaseName=campaign.names.analytics_database, TableName=campaign.pipeline.target.table
-    )["TableVersions"]
-    return [version["Table"]["Parameters"]["metadata_location"] for version in versions]
-
-
-def published_locations(campaign: LocalPipeline) -> set[str]:
-    """Every snapshot that the published record ever named: the bucket keeps its versions."""
-    s3 = campaign.client("s3")
-    kept = s3.list_object_versions(Bucket=campaign.bucket, Prefix=PUBLISHED_KEY)["Versions"]
-    bodies = (
-        s3.get_object(Bucket=campaign.bucket, Key=PUBLISHED_KEY, VersionId=one["VersionId"])["Body"] for one in kept
-    )
-    return {Published.from_json(body.read()).metadata_location for body in bodies}
-
-
-def newest_sequence(campaign: LocalPipeline, location: str) -> int:
-    metadata = json.loads(read(campaign, location.removeprefix(f"s3://{campaign.bucket}/")))
-    return int(metadata["last-sequence-number"])
 
 
 def read(campaign: LocalPipeline, key: str) -> bytes:

@@ -25,6 +25,7 @@ from include.local_aws.process import ask
 
 PIPELINE, HOURLY, BOOTSTRAP = "campaign", "campaign_hourly", "campaign_bootstrap"
 ON_CHANGE, RECONCILE = "campaign_on_change", "campaign_reconcile"
+BUCKET = "campaign-lake-000000000000-eu-central-1"
 TABLE = '"campaign_analytics"."user_campaign_tasks"'
 COMMAND_CEILING_S, RUN_CEILING_S = 600, 600
 ENDED = {"success", "failed"}

@@ -21,8 +21,10 @@ from include.laptop.stack.airflow_api import AirflowApiError
 from include.laptop.stack.clock import local_now
 from include.laptop.stack.traffic import present_traffic
 from include.local_aws import demo
+from tests.readers_pointer import require_readers_went_forwards
 from tests.stack.running import (
     BOOTSTRAP,
+    BUCKET,
     ENDED,
     HOURLY,
     ON_CHANGE,
@@ -167,6 +169,7 @@ def test_runs_of_every_kind_started_together_take_turns_and_end_right(stack: Sta
     for dag_id, run_id in started:
         assert (stack.api.run_state(dag_id, run_id), stack.failed_tasks(dag_id, run_id)) == ("success", [])
     assert stack.rows() == stack.expected_rows()
+    require_readers_went_forwards(stack, PIPELINE, BUCKET)
     runs = sorted((run for run in merge_runs(stack) if run["Id"] not in merged), key=lambda run: run["StartedOn"])
     assert {run["JobRunState"] for run in runs} == {"SUCCEEDED"}
     assert len(runs) >= 2

@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 
 from include.laptop import paths
-from tests.stack.running import ENDED, HOURLY, Stack, keep_clear_of_the_full_hour, wait_for
+from tests.stack.running import BUCKET, ENDED, HOURLY, Stack, keep_clear_of_the_full_hour, wait_for
 
 pytestmark = pytest.mark.deep
 
 BACKFILL_CEILING_S, HOUR_S = 1200, 3600
-BUCKET = "campaign-lake-000000000000-eu-central-1"
 START_FAILS = {"target": "AWSGlue.StartJobRun", "code": "InternalServiceException", "status": 500, "times": 100}
 
 

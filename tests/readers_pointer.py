@@ -1,0 +1,55 @@
+"""What readers' table pointed to, one version after the other: forwards only, over published snapshots."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from typing import Any, Protocol
+
+from include.dynamo_lake.declaration import read_declaration
+from include.dynamo_lake.names import PUBLISHED_KEY, PipelineNames
+from include.dynamo_lake.published import Published
+
+
+class HasClients(Protocol):
+    """Whatever makes boto3 clients of the account that holds the lake."""
+
+    def client(self, service: str) -> Any: ...
+
+
+def require_readers_went_forwards(aws: HasClients, pipeline: str, bucket: str) -> None:
+    """Fail where the readers' table of a pipeline ever went back, or stood on a snapshot that was never published."""
+    shown = shown_locations(aws.client("glue"), pipeline)
+    s3 = aws.client("s3")
+    sequences = {location: newest_sequence(s3, bucket, location) for location in set(shown)}
+    require_forwards(shown, sequences, published_locations(s3, bucket))
+
+
+def require_forwards(newest_first: list[str], sequences: dict[str, int], published: set[str]) -> None:
+    """Fail where a pointer that moved over these snapshots went back, or stood on one that was never published."""
+    shown = [location for location, _ in groupby(reversed(newest_first))]
+    passed = [sequences[location] for location in shown]
+    assert passed == sorted(passed)
+    assert set(shown) <= published
+
+
+def shown_locations(glue: Any, pipeline: str) -> list[str]:
+    """Every snapshot that the readers' table pointed to, the newest first."""
+    table = {
+        "DatabaseName": PipelineNames(pipeline).analytics_database,
+        "TableName": read_declaration(pipeline).target.table,
+    }
+    pages = glue.get_paginator("get_table_versions").paginate(**table)
+    return [one["Table"]["Parameters"]["metadata_location"] for page in pages for one in page["TableVersions"]]
+
+
+def published_locations(s3: Any, bucket: str) -> set[str]:
+    """Every snapshot that the published record ever named: the bucket keeps its versions."""
+    kept = s3.list_object_versions(Bucket=bucket, Prefix=PUBLISHED_KEY)["Versions"]
+    bodies = (s3.get_object(Bucket=bucket, Key=PUBLISHED_KEY, VersionId=one["VersionId"])["Body"] for one in kept)
+    return {Published.from_json(body.read()).metadata_location for body in bodies}
+
+
+def newest_sequence(s3: Any, bucket: str, location: str) -> int:
+    body = s3.get_object(Bucket=bucket, Key=location.removeprefix(f"s3://{bucket}/"))["Body"].read()
+    return int(json.loads(body)["last-sequence-number"])
