@@ -15,6 +15,7 @@ from include.dynamo_lake.errors import GapError, PlanError
 from include.dynamo_lake.windows import MIN_WINDOW, Window, compact_instant, format_instant, parse_instant, pieces
 
 TOMBSTONES_KEPT = timedelta(days=36)
+_FORGOTTEN = f"no window holds it (a bootstrap leaves none, and they are logged for {TOMBSTONES_KEPT.days} days): choose a range after it"
 
 
 @dataclass(frozen=True)
@@ -127,28 +128,19 @@ def plan_range(coverage: Coverage, start: datetime, end: datetime, *, now: datet
     """A manual or backfill run over ``[start, end)``: extend the plan to ``end``, and replay the logged windows that overlap the range.
 
     A tail under DynamoDB's 15 minutes is lengthened to 15 where that has passed; else a note says from when it can be taken.
-    A range that ends before the log begins is refused; of one that only starts there a note tells the part that is left out.
+    A part of the range that no window holds any more is told in a note, and the run works on the rest.
     """
     wanted = _read_range(start, end, now)
     plan_end = _require_bootstrap(coverage, bootstrap_dag)
-    if coverage.since is not None and wanted.end <= coverage.since:
-        raise PlanError(
-            f"The range {wanted} ends before the first bootstrap at {format_instant(coverage.since)}, "
-            "which holds everything before it: "
-            f"choose a range after it, or run {bootstrap_dag} to read the tables whole"
-        )
     appended, notes = _pieces_with_tail(plan_end, wanted.end, now)
-    begin = coverage.log[0].start if coverage.log else coverage.covered_through or plan_end
-    if wanted.end <= begin:
-        raise PlanError(f"No window of {wanted} is known any more: {_forgotten(begin, bootstrap_dag)}")
-    if wanted.start < begin:
-        notes = (
-            *notes,
-            f"What was written before {format_instant(begin)} is not replayed: {_forgotten(begin, bootstrap_dag)}",
-        )
     extended = replace(coverage, plan=(*coverage.plan, *appended))
     replayed = tuple(window for window in coverage.log if window.overlaps(wanted))
-    return Decision(extended, extended.plan, replayed, notes)
+    reached = max(plan_end, appended[-1].end) if appended else plan_end
+    forgotten = tuple(
+        f"{part} is not replayed: {_FORGOTTEN}, or run {bootstrap_dag} to read the tables whole"
+        for part in _parts_without(wanted, (*replayed, *extended.plan), reached)
+    )
+    return Decision(extended, extended.plan, replayed, (*forgotten, *notes))
 
 
 def plan_reconciliation(coverage: Coverage, until: datetime, *, bootstrap_dag: str) -> Decision:
@@ -253,11 +245,16 @@ def _pieces_with_tail(plan_end: datetime, end: datetime, now: datetime) -> tuple
     )
 
 
-def _forgotten(begin: datetime, bootstrap_dag: str) -> str:
-    return (
-        f"covered windows are logged from {format_instant(begin)} on ({TOMBSTONES_KEPT.days} days at most). "
-        f"Choose a range after it, or run {bootstrap_dag} to read the tables whole"
-    )
+def _parts_without(wanted: Window, items: Iterable[PlanItem], until: datetime) -> list[Window]:
+    """The parts of a range, up to ``until``, that none of the items holds; a full export holds all before it."""
+    parts: list[Window] = []
+    at, end = wanted.start, min(wanted.end, until)
+    for item in items:
+        begins = item.start if isinstance(item, Window) else at
+        if at < begins and at < end:
+            parts.append(Window(at, min(begins, end)))
+        at = max(at, item.end)
+    return [*parts, Window(at, end)] if at < end else parts
 
 
 def _gap(what: str, source: str, earliest: datetime, bootstrap_dag: str) -> GapError:

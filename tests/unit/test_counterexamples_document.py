@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (\d+) \|.*\|([^|]+)\|$", re.MULTILINE)
 
 
-def tests_by_row() -> dict[int, list[str]]:
+def named_tests_by_row() -> dict[int, list[str]]:
     rows = ROW.findall((ROOT / "docs" / "counterexamples.md").read_text())
     return {int(number): re.findall(r"`(test_\w+)`", cell) for number, cell in rows}
 
@@ -22,10 +22,10 @@ def defined_tests() -> set[str]:
 
 
 def test_all_rows_are_there() -> None:
-    assert list(tests_by_row()) == list(range(1, 26))
+    assert list(named_tests_by_row()) == list(range(1, 26))
 
 
-@pytest.mark.parametrize(("row", "names"), tests_by_row().items())
+@pytest.mark.parametrize(("row", "names"), named_tests_by_row().items())
 def test_a_row_has_its_tests(row: int, names: list[str]) -> None:
     assert names, row
     assert not set(names) - defined_tests(), row

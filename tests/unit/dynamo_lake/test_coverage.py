@@ -109,7 +109,6 @@ def test_a_short_tail_in_the_future_says_from_when_it_can_be_taken() -> None:
         (2, 1, "not before its end"),
         (1, 1, "not before its end"),
         (1, 9, "ends in the future"),
-        (-3, -1, "before the first bootstrap"),
     ],
 )
 def test_a_range_that_cannot_be_taken_is_named(start: int, end: int, problem: str) -> None:
@@ -117,13 +116,30 @@ def test_a_range_that_cannot_be_taken_is_named(start: int, end: int, problem: st
         plan_range(covered(0), at(start), at(end), now=at(5), bootstrap_dag=DAG)
 
 
-def test_a_range_before_the_log_is_refused_and_one_that_begins_there_says_what_is_left_out() -> None:
-    known = replace(covered(3, log=(Window(at(2), at(3)),)), since=at(0))
-    with pytest.raises(PlanError, match=r"logged from 2026-03-01T02:00:00Z on \(36 days at most\)\. .* run "):
-        plan_range(known, at(0.5), at(1.5), now=at(5), bootstrap_dag=DAG)
-    decision = plan_range(known, at(0.5), at(3), now=at(5), bootstrap_dag=DAG)
-    assert decision.replayed == (Window(at(2), at(3)),)
-    assert "before 2026-03-01T02:00:00Z is not replayed" in decision.notes[0]
+def test_what_no_window_of_a_range_holds_is_told_and_the_run_works_on_the_rest() -> None:
+    logged = (Window(at(2), at(3)), Window(at(5), at(6)))
+    known = replace(covered(7, Window(at(7), at(8)), log=logged), since=at(0))
+
+    def told(start: float, end: float) -> tuple[tuple[Window, ...], list[str]]:
+        decision = plan_range(known, at(start), at(end), now=at(9), bootstrap_dag=DAG)
+        assert decision.items == decision.coverage.plan
+        return decision.replayed, [note.split(" is not replayed: ")[0] for note in decision.notes]
+
+    assert told(2.5, 3) == (logged[:1], [])
+    assert told(-2, -1) == ((), [str(Window(at(-2), at(-1)))])
+    assert told(3, 4) == ((), [str(Window(at(3), at(4)))])
+    holes = (Window(at(1), at(2)), Window(at(3), at(5)), Window(at(6), at(7)))
+    assert told(1, 9) == (logged, [str(hole) for hole in holes])
+    assert told(7, 9) == ((), [])
+    note = plan_range(known, at(-2), at(-1), now=at(9), bootstrap_dag=DAG).notes[0]
+    assert "36 days" in note
+    assert DAG in note
+
+
+def test_a_planned_full_export_holds_all_that_a_range_before_it_asks_for() -> None:
+    planned = plan_bootstrap(covered(3), now=at(5)).coverage
+    decision = plan_range(planned, at(1), at(5), now=at(6), bootstrap_dag=DAG)
+    assert (decision.items, decision.replayed, decision.notes) == ((FullExport(at(5)),), (), ())
 
 
 def test_a_bootstrap_replaces_the_plan_and_never_lies_before_its_end() -> None:
