@@ -186,6 +186,8 @@ def test_catalog_statements(client: Client, outcome: Callable[..., dict[str, Any
         ("select 1 from nodb.tasks", "SCHEMA_NOT_FOUND: line 1:15: Schema 'nodb' does not exist"),
         ("select nope from tasks", "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"),
         ("select foo(1)", "FUNCTION_NOT_FOUND: Function 'foo' not registered"),
+        ("select * from read_text('/etc/passwd')", "FUNCTION_NOT_FOUND: Table function 'read_text' not registered"),
+        ("select * from '/etc/passwd'", "TABLE_NOT_FOUND"),
         ("select 1 / 0", "DIVISION_BY_ZERO"),
         ("select cast('x' as integer)", "INVALID_CAST_ARGUMENT"),
         ("select 1 from tasks where created_at >= '2026-11-23'",

@@ -41,6 +41,10 @@ def find_references(tree: exp.Query, default_database: str) -> list[Reference]:
 
 def _is_stored(node: exp.Table) -> bool:
     if not isinstance(node.this, exp.Identifier):
+        if isinstance(node.this, exp.Func):
+            name = node.this.name if isinstance(node.this, exp.Anonymous) else node.this.sql_name()
+            message = f"Table function '{name.lower()}' not registered"
+            raise QueryFailedError("FUNCTION_NOT_FOUND", message, position=position_of(node))
         return False
     return bool(node.db) or node.name.lower() not in _visible_ctes(node)
 
