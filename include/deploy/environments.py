@@ -24,7 +24,7 @@ SIZES = {
 }
 _BOUNDS = {
     "merge_workers": (2, 100),
-    "merge_timeout_minutes": (5, 2880),
+    "merge_timeout_minutes": (5, 780),
     "scan_limit_bytes": (10_000_000, 10**18),
 }
 _LOG_DAYS = (7, 14, 30, 60, 90, 180, 365)

@@ -75,7 +75,7 @@ def build_export_request(
     else:
         window = {"ExportFromTime": item.start, "ExportToTime": item.end, "ExportViewType": VIEW}
         request |= {"ExportType": "INCREMENTAL_EXPORT", "IncrementalExportSpecification": window}
-    named = json.dumps([table_arn, bucket, prefix, item_id(item), VIEW, spent_attempts])
+    named = json.dumps([table_arn, bucket, prefix, item_id(item), VIEW, key_arn, spent_attempts])
     return {**request, "ClientToken": hashlib.sha256(named.encode()).hexdigest()[:36]}
 
 

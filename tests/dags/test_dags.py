@@ -24,14 +24,17 @@ from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.policy import (
     CRAWL_CEILING,
     EXPORT_CEILING,
+    MERGE_MARGIN,
     QUERY_CEILING,
     RETRIES,
     RUN_CEILING,
     SLOT_CEILING,
+    STEP_CEILING,
     Tag,
 )
 from lake_airflow.settings import CommonSettings, PipelineSettings
 
+from include.deploy.environments import _BOUNDS
 from include.dynamo_lake.declaration import parse_declaration, pipeline_names, read_declaration
 from include.dynamo_lake.errors import GapError, TransientError
 from tests.airflow_environment import ROOT
@@ -106,7 +109,9 @@ def test_a_sensor_gives_its_slot_back_and_has_a_ceiling(dag: Any, task: Any) -> 
 
 
 def test_the_ceilings_of_all_waits_of_a_run_fit_into_it() -> None:
-    assert EXPORT_CEILING + SLOT_CEILING + CRAWL_CEILING * 2 + QUERY_CEILING < RUN_CEILING
+    longest_merge = timedelta(minutes=_BOUNDS["merge_timeout_minutes"][1]) + MERGE_MARGIN
+    waits = EXPORT_CEILING + SLOT_CEILING + longest_merge + CRAWL_CEILING * 2 + QUERY_CEILING
+    assert waits + 10 * STEP_CEILING < RUN_CEILING
 
 
 @every_task

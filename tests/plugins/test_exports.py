@@ -117,10 +117,12 @@ def test_the_token_is_the_attempts_name(clients: FakeClients) -> None:
         token(spent_attempts=1),
         token(bucket="other"),
         token(table_arn=TABLE + "2"),
+        token(key_arn="k2"),
+        token(key_arn=None),
         token(item=FullExport(NOW)),
         token(),
     }
-    assert len(others) == 5
+    assert len(others) == 7
 
 
 def test_a_lost_answer_finds_the_same_export_again(clients: FakeClients) -> None:

@@ -199,6 +199,19 @@ def test_a_manual_range_replays_what_it_overlaps_and_reports_what_is_lost(client
     assert decision.notes == (f"{log[0]} is not replayed: its export is gone and outside point-in-time recovery",)
 
 
+def test_a_range_of_more_exports_than_airflow_maps_is_refused_before_its_plan_is_kept(
+    clients: FakeClients, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tuple(Window(at(0, 15 * n), at(0, 15 * n) + timedelta(minutes=15)) for n in range(4))
+    cover(clients, Coverage(covered_through=at(1), since=at(0), log=log))
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", str(5 * len(lake.sources) - 1))
+    with pytest.raises(PlanError, match=f"need {5 * len(lake.sources)} exports.*in parts"):
+        decide(lake, "hourly", Request(range=(at(0), at(2))))
+    assert read_coverage(clients.s3, lake.bucket).plan == ()
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", str(5 * len(lake.sources)))
+    assert len(decide(lake, "hourly", Request(range=(at(0), at(2))))[0].replayed) == 4
+
+
 def test_the_task_returns_an_export_for_each_item_and_source_and_tells_the_rest(
     clients: FakeClients, lake: Lake, pipeline: str
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import TriggerEvent
-from botocore.exceptions import WaiterError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError, WaiterError
 from lake_airflow.triggers import base
 from lake_airflow.triggers.athena import QueryEndedTrigger
 from lake_airflow.triggers.export import ExportEndedTrigger, PauseTrigger
@@ -44,7 +44,7 @@ class FakeWaiter:
         self, looks: int, error: str = "Max attempts exceeded", response: dict[str, Any] | None = None
     ) -> None:
         self.looks = looks
-        self.error = WaiterError("w", error, response or {})
+        self.error: Exception = WaiterError("w", error, response or {})
 
     async def wait(self, **arguments: Any) -> None:
         self.looks -= 1
@@ -114,6 +114,20 @@ def test_the_deadline_ends_a_wait_that_has_no_end(monkeypatch: pytest.MonkeyPatc
 def test_throttling_does_not_outlive_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     throttled = {"Error": {"Code": "ThrottlingException"}}
     wait_with(monkeypatch, FakeWaiter(1_000_000, "An error occurred (ThrottlingException): slow down", throttled))
+    assert run(job_run(time.time() + 0.1))["status"] == "deadline"
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize(
+    "error", [EndpointConnectionError(endpoint_url="https://glue"), ReadTimeoutError(endpoint_url="https://glue")]
+)
+def test_a_lost_connection_costs_a_look_and_not_the_wait(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    waiter = FakeWaiter(looks=2)
+    waiter.error = error
+    wait_with(monkeypatch, waiter)
+    assert run(job_run(time.time() + 60))["status"] == "success"
+    wait_with(monkeypatch, waiter)
+    waiter.looks = 1_000_000
     assert run(job_run(time.time() + 0.1))["status"] == "deadline"
 
 

@@ -102,7 +102,8 @@ class AthenaCheckOperator(BaseOperator):
             reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
             raise QueryFailedError(
                 f"Check {self.check}: query {self.query_id} ended as {state}: {reason}. Where retries end "
-                "so too, mend what Athena names: a limit of the workgroup, or a right"
+                "so too, mend what Athena names: a limit of the workgroup, or a right; then let the next run come, or clear plan "
+                "(the snapshots that this batch's checks read are kept for a day)"
             )
         if event["status"] == ENDED:
             raise self._until_ended(self.query_id, event["deadline"])
@@ -113,7 +114,7 @@ class AthenaCheckOperator(BaseOperator):
             )
         raise DeadlineError(
             f"Check {self.check}: query {self.query_id} is still {state} after {self.ceiling} ({event['message']}) and was stopped: look "
-            "at the query in Athena's history (many queries queued? how much it scans?), then clear this task"
+            "at the query in Athena's history (many queries queued? how much it scans?), then let the next run come, or clear plan"
         )
 
     def on_kill(self) -> None:

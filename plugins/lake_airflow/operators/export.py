@@ -29,8 +29,8 @@ _REMEDIES = {
     "PointInTimeRecoveryUnavailableException": "switch point-in-time recovery on, then run the bootstrap DAG: "
     "what was written without it can only be read whole",
     "InvalidExportTimeException": "point-in-time recovery does not reach that time; run the bootstrap DAG to read the table whole",
-    "ExportConflictException": "another export used the same token with other parameters; wait 8 hours after it ended, "
-    "or put its bucket and prefix right",
+    "ExportConflictException": "another export used the same token with other parameters: somebody else makes tokens as this package does; "
+    "wait 8 hours after that export ended",
     "AccessDeniedException": "give Airflow's role the right that the message names",
 }
 _TRANSIENT = {"LimitExceededException": "300 exports run at once in this account: a retry waits for one to end"}

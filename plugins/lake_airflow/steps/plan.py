@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from airflow.sdk.configuration import conf
+
 from include.dynamo_lake.coverage import (
     Coverage,
     Decision,
@@ -130,6 +132,7 @@ def _apply_rules(
     if request.range is not None:
         start, end = request.range
         decision = plan_range(coverage, start, end, now=now, bootstrap_dag=lake.bootstrap_dag)
+        _require_mappable(len(lake.sources) * (len(decision.items) + len(decision.replayed)))
     else:
         until = min(request.until or min(state.latest for state in states), now)
         extend = plan_through if request.action in {"merge", "rebuild"} else plan_reconciliation
@@ -139,6 +142,16 @@ def _apply_rules(
         coverage, earliest, lambda source, item: _has_export(lake, source, item), bootstrap_dag=lake.bootstrap_dag
     )
     return decision
+
+
+def _require_mappable(exports: int) -> None:
+    """Refuse a range, before its plan is kept, that has more exports than Airflow maps one task to."""
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    if exports > most:
+        raise PlanError(
+            f"The range and what is due need {exports} exports, and Airflow maps {most} at most (core.max_map_length): "
+            "give the range in parts, one run each"
+        )
 
 
 def _without_lost_replays(lake: Lake, decision: Decision, states: tuple[SourceState, ...]) -> Decision:

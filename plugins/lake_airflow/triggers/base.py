@@ -12,6 +12,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.triggers.base import AwsBaseWaiterTrigger
 from airflow.triggers.base import TriggerEvent
+from botocore.exceptions import BotoCoreError
 
 ENDED = "success"
 LATE = "deadline"
@@ -56,9 +57,18 @@ class DeadlineTrigger(AwsBaseWaiterTrigger):  # type: ignore[misc]
         outcome: dict[str, Any] = {"status": LATE, "message": "the deadline has passed"}
         try:
             async with asyncio.timeout(max(0.0, self.deadline - time.time())):
-                async for event in super().run():
-                    outcome = event.payload
+                outcome = await self._until_told()
         except TimeoutError:
             self.log.warning("%s: the deadline has passed", self)
         told = {**outcome, "deadline": self.deadline, self.return_key: self.return_value}
         yield TriggerEvent(told)  # type: ignore[no-untyped-call]
+
+    async def _until_told(self) -> dict[str, Any]:
+        """What the wait ends with. A connection that is lost, or credentials that cannot be had, cost a look, not the wait."""
+        while True:
+            try:
+                async for event in super().run():
+                    return dict(event.payload)
+            except BotoCoreError as error:
+                self.log.warning("%s: %s; looking again", self, error)
+            await asyncio.sleep(self.waiter_delay)
