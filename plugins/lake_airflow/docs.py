@@ -18,9 +18,9 @@ TASKS = {
     "nothing is to be told, or before the first bootstrap. A message that is no wake-up call is put aside under "
     "`rejected/_messages/`, with the reason.",
     "crawl_source": "Starts the crawler that catalogs this DynamoDB table; skipped where it has run today and the declaration says "
-    "`crawl.policy = daily`. The merge never reads a crawled schema.",
+    "`crawl.policy = daily`, and with a warning where Glue refuses it. The merge never reads a crawled schema.",
     "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks. A source's crawl that fails is skipped with a "
-    "warning: rows do not depend on it. The output's fails the run, after the rows are published.",
+    "warning: rows do not depend on it. The output's fails the run, after the rows are published. One that was stopped is skipped.",
     "export": "One export of one planned window (or the full table) of one source, with point-in-time recovery. A finished or "
     "running export of the same item is **reused**; the task is deferred while DynamoDB works.",
     "check_contract": "Compares the tables with the declaration: another **key** fails the run; new attributes and odd "

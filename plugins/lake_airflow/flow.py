@@ -122,10 +122,11 @@ class FlowBuilder:
                     doc_md=TASKS["crawl_source"],
                     crawler_name=self.lake.crawler(source.id),
                     policy=self.lake.pipeline.crawl.policy,
+                    # The merge reads no crawled schema: a crawl that fails, or cannot be started, is skipped with a warning.
+                    soft_fail=True,
                     aws_conn_id=self._connection,
                 )
                 crawls.append(crawl.task_id)
-                # The merge reads no crawled schema: a crawl that fails is skipped with a warning.
                 waits.append(self._crawl_sensor(f"wait_crawl_{role}", crawl, soft_fail=True))
                 planned >> crawl >> waits[-1]
             export = self._export(planned)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
+from botocore.exceptions import ClientError
 from lake_airflow.errors import CrawlFailedError
 from lake_airflow.operators.crawl import CrawlOperator, CrawlSensor, OutputCrawlOperator
 
 from include.dynamo_lake.names import PUBLISHED_KEY
 from include.dynamo_lake.published import Published
-from tests.plugins.fakes import NOW, FakeClients, context_of
+from tests.plugins.fakes import NOW, FakeClients, context_of, refusal
 
 
 def crawler(clients: FakeClients, state: str = "READY", **last: Any) -> None:
@@ -155,6 +156,33 @@ def test_a_failed_crawl_may_be_skipped_with_its_words(clients: FakeClients) -> N
     sensor = CrawlSensor(task_id="wait", crawler_name="c", start_task="crawl", soft_fail=True)
     with pytest.raises(AirflowSkipException, match="Internal service exception"):
         sensor.poke(context_of())
+
+
+@pytest.mark.parametrize("code", ["EntityNotFoundException", "AccessDeniedException"])
+def test_a_soft_crawl_whose_crawler_glue_refuses_is_skipped_with_a_warning(
+    clients: FakeClients, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise refusal(code)
+
+    crawler(clients)
+    soft = {"crawler_name": "c", "soft_fail": True}
+    monkeypatch.setattr(clients.glue, "start_crawler", refuse)
+    with pytest.raises(AirflowSkipException, match=f"{code}.*make deploy"):
+        CrawlOperator(task_id="crawl", **soft).execute(context_of())
+    monkeypatch.setattr(clients.glue, "get_crawler", refuse)
+    with pytest.raises(AirflowSkipException, match=f"{code}.*make deploy"):
+        CrawlOperator(task_id="crawl", **soft).execute(context_of())
+    with pytest.raises(AirflowSkipException, match=f"{code}.*make deploy"):
+        CrawlSensor(task_id="wait", start_task="crawl", **soft).poke(context_of())
+    with pytest.raises(ClientError):
+        crawl()
+
+
+def test_a_crawl_that_another_run_stopped_is_skipped(clients: FakeClients) -> None:
+    crawler(clients, Status="CANCELLED")
+    with pytest.raises(AirflowSkipException, match="A later run crawls"):
+        poke()
 
 
 def test_a_failed_crawl_is_told_with_its_words_and_the_task_to_clear(clients: FakeClients) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator, BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -25,17 +25,25 @@ class CrawlOperator(BaseOperator):
     """Start a crawler and return its name at once; a crawl that is already running counts as started.
 
     ``policy`` daily: skipped where the crawler's last crawl succeeded on this UTC day (AWS's). Its first crawl is always due.
+    ``soft_fail``: where Glue refuses to show or start the crawler, warn and skip.
     """
 
     template_fields: Sequence[str] = ("crawler_name",)
     operator_extra_links = (CrawlerLink(),)
 
     def __init__(
-        self, *, crawler_name: str, policy: CrawlPolicy = "every_run", aws_conn_id: str = "aws_default", **kwargs: Any
+        self,
+        *,
+        crawler_name: str,
+        policy: CrawlPolicy = "every_run",
+        soft_fail: bool = False,
+        aws_conn_id: str = "aws_default",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.crawler_name = crawler_name
         self.policy = policy
+        self.soft_fail = soft_fail
         self.aws_conn_id = aws_conn_id
 
     @cached_property
@@ -43,14 +51,22 @@ class CrawlOperator(BaseOperator):
         return Clients(self.aws_conn_id)
 
     def execute(self, context: Any) -> str:
+        try:
+            self._start_if_due()
+        except ClientError as error:
+            if not self.soft_fail:
+                raise
+            _skip(self, _refusal(self.crawler_name, error))
+        CrawlerLink.push(context, self.clients.glue.meta.region_name, crawler_name=self.crawler_name)
+        return self.crawler_name
+
+    def _start_if_due(self) -> None:
         answer = self.clients.glue.get_crawler(Name=self.crawler_name)
         if self.policy == "daily" and crawled_on_day_of(answer["Crawler"], present_of(answer)):
             raise AirflowSkipException(
                 f"Crawler {self.crawler_name} has run today, and the declaration says crawl.policy = daily"
             )
         self.start()
-        CrawlerLink.push(context, self.clients.glue.meta.region_name, crawler_name=self.crawler_name)
-        return self.crawler_name
 
     def start(self) -> None:
         """Start the crawler, or take part in a crawl that runs."""
@@ -109,7 +125,10 @@ class OutputCrawlOperator(CrawlOperator):
 
 
 class CrawlSensor(BaseSensorOperator):
-    """Wait until a crawler is ready again, and fail with its own words where its crawl failed (``soft_fail``: warn and skip)."""
+    """Wait until a crawler is ready again, and fail with its own words where its crawl failed.
+
+    A crawl that was stopped is skipped: a later run crawls. ``soft_fail``: whatever goes wrong, warn and skip.
+    """
 
     template_fields: Sequence[str] = ("crawler_name",)
     operator_extra_links = (CrawlerLink(),)
@@ -122,23 +141,45 @@ class CrawlSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> bool:
         glue = Clients(self.aws_conn_id).glue
-        crawler = glue.get_crawler(Name=self.crawler_name)["Crawler"]
+        try:
+            crawler = glue.get_crawler(Name=self.crawler_name)["Crawler"]
+        except ClientError as error:
+            if not self.soft_fail:
+                raise
+            _skip(self, _refusal(self.crawler_name, error))
         CrawlerLink.push(context, glue.meta.region_name, crawler_name=self.crawler_name)
         if crawler["State"] != "READY":
             self.log.info("Crawler %s is %s", self.crawler_name, crawler["State"])
             return False
-        last = crawler.get("LastCrawl", {})
-        if last.get("Status") != "SUCCEEDED":
-            problem = (
-                f"The last crawl of {self.crawler_name} ended as {last.get('Status', 'unknown')}: "
-                f"{last.get('ErrorMessage', 'Glue gives no reason')} (log {last.get('LogGroup', '/aws-glue/crawlers')}, stream "
-                f"{last.get('LogStream', self.crawler_name)}). Mend that, then clear {self.start_task}"
-            )
-            if not self.soft_fail:
-                raise CrawlFailedError(problem)
-            self.log.warning(problem)
-            raise AirflowSkipException(problem)
+        self._require_crawled(crawler.get("LastCrawl", {}))
         return True
+
+    def _require_crawled(self, last: Mapping[str, Any]) -> None:
+        status = last.get("Status", "unknown")
+        if status == "SUCCEEDED":
+            return
+        if status == "CANCELLED":
+            _skip(self, f"The crawl of {self.crawler_name} was stopped, by another run or by hand. A later run crawls")
+        problem = (
+            f"The last crawl of {self.crawler_name} ended as {status}: "
+            f"{last.get('ErrorMessage', 'Glue gives no reason')} (log {last.get('LogGroup', '/aws-glue/crawlers')}, stream "
+            f"{last.get('LogStream', self.crawler_name)}). Mend that, then clear {self.start_task}"
+        )
+        if not self.soft_fail:
+            raise CrawlFailedError(problem)
+        _skip(self, problem)
+
+
+def _skip(task: BaseOperator, problem: str) -> NoReturn:
+    task.log.warning(problem)
+    raise AirflowSkipException(problem)
+
+
+def _refusal(crawler_name: str, error: ClientError) -> str:
+    return (
+        f"Glue refuses crawler {crawler_name}: {error}. Make the crawler anew, or give the right back "
+        "(a pipeline's own: make deploy)"
+    )
 
 
 def crawled_on_day_of(crawler: Mapping[str, Any], now: datetime) -> bool:
