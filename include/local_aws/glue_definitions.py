@@ -1,4 +1,4 @@
-"""Glue job definitions: the base forgets `ExecutionProperty`, which is the merge's lock."""
+"""Glue job definitions: the base forgets `ExecutionProperty`, which is the merge's lock, and updates members one by one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
 
 DEFAULT_CONCURRENT_RUNS = 1
+# What an update that does not name them makes of a definition: AWS writes it over as a whole.
+_UNNAMED: Json = {
+    "Description": "", "DefaultArguments": {}, "NonOverridableArguments": {}, "Connections": {}, "MaxRetries": 0, "Timeout": 480,
+    "GlueVersion": "0.9", "NumberOfWorkers": None, "WorkerType": None, "MaxCapacity": None, "SecurityConfiguration": "",
+}  # fmt: skip
 
 
 class JobExecutionProperties:
@@ -22,12 +27,9 @@ class JobExecutionProperties:
         return self._runs_by_job.get(job_name, DEFAULT_CONCURRENT_RUNS)
 
     def keep(self, job_name: str, definition: Json) -> None:
+        """What a new or updated definition says, whatever the one before it said."""
         runs = (definition.get("ExecutionProperty") or {}).get("MaxConcurrentRuns")
-        if runs is not None:
-            self._runs_by_job[job_name] = int(runs)
-
-    def forget(self, job_name: str) -> None:
-        self._runs_by_job.pop(job_name, None)
+        self._runs_by_job[job_name] = DEFAULT_CONCURRENT_RUNS if runs is None else int(runs)
 
     def complete(self, job: Json) -> Json:
         """The base's description with what it forgot."""
@@ -46,14 +48,10 @@ async def create_job(call: Call, aws: LocalAws) -> Json:
 
 
 async def update_job(call: Call, aws: LocalAws) -> Json:
-    answer = await _pass(call, aws)
-    aws.job_execution.keep(call.body["JobName"], call.body.get("JobUpdate") or {})
-    return answer
-
-
-async def delete_job(call: Call, aws: LocalAws) -> Json:
-    answer = await _pass(call, aws)
-    aws.job_execution.forget(call.body["JobName"])
+    aws.enforce_own(call)
+    update = call.body.get("JobUpdate") or {}
+    answer = await aws.forward(call.target, {**call.body, "JobUpdate": {**_UNNAMED, **update}})
+    aws.job_execution.keep(call.body["JobName"], update)
     return answer
 
 
@@ -69,7 +67,6 @@ async def get_jobs(call: Call, aws: LocalAws) -> Json:
 HANDLERS: dict[str, Handler] = {
     "AWSGlue.CreateJob": create_job,
     "AWSGlue.UpdateJob": update_job,
-    "AWSGlue.DeleteJob": delete_job,
     "AWSGlue.GetJob": get_job,
     "AWSGlue.GetJobs": get_jobs,
 }

@@ -25,6 +25,7 @@ class Lifecycles:
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
         self._swept = aws.clock.now().date()
+        self._advancing = asyncio.Lock()
 
     async def run(self) -> None:
         """Sweep after each midnight that the clock comes to by itself."""
@@ -34,14 +35,15 @@ class Lifecycles:
                 await self.sweep()
 
     async def advance(self, seconds: float) -> None:
-        """Move the clock forward, with a sweep at every midnight on the way."""
+        """Move the clock forward, with a sweep at every midnight on the way; of several callers one after the other."""
         clock = self._aws.clock
-        end = clock.now() + timedelta(seconds=seconds)
-        if seconds >= 0:
-            for midnight in _midnights(clock.now(), end):
-                clock.advance(max((midnight - clock.now()).total_seconds(), 0))
-                await self.sweep()
-        clock.advance(max((end - clock.now()).total_seconds(), 0) if seconds >= 0 else seconds)
+        async with self._advancing:
+            end = clock.now() + timedelta(seconds=seconds)
+            if seconds >= 0:
+                for midnight in _midnights(clock.now(), end):
+                    clock.advance(max((midnight - clock.now()).total_seconds(), 0))
+                    await self.sweep()
+            clock.advance(max((end - clock.now()).total_seconds(), 0) if seconds >= 0 else seconds)
 
     async def sweep(self) -> None:
         """Apply every bucket's rules once."""

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from include.local_aws import root_clients
 from include.local_aws.calls import AwsError, Json
+from include.local_aws.crawlers.runs import crawls_of
+from include.local_aws.crawlers.table_versions import forget_removed_tables
 from include.local_aws.stack_names import taken_names
 from include.local_aws.stack_readback import resource_differences
 from include.local_aws.stack_repairs import REPAIRS
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _CHECKED = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet", "ValidateTemplate"})
-_STARTING = frozenset({"CreateStack", "UpdateStack", "ExecuteChangeSet"})
+_STARTING = frozenset({"CreateStack", "UpdateStack", "ExecuteChangeSet", "DeleteStack"})
 _AWAITING = frozenset({"DescribeStacks", "DescribeStackEvents", "ListStacks", "DescribeChangeSet"})
 _MADE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
@@ -98,12 +100,19 @@ class Stacks:
 
     async def _finish(self, name: str, account: str, region: str) -> None:
         stack = await _settled(name, account, region)
+        await self._forget_removed()
         if stack is None or stack["StackStatus"] not in _MADE:
             return
         faults = await asyncio.to_thread(_complete, stack, partial(root_clients.client, self._aws.settings))
         if faults:
             log.error("stack %s does not hold what its template says:\n%s", name, "\n".join(faults))
             _fail(stack, account, region, faults)
+
+    async def _forget_removed(self) -> None:
+        """The base removes a stack's resources by itself; what we know beside it goes with them."""
+        listed = await self._aws.forward("AWSGlue.GetCrawlers", {})
+        crawls_of(self._aws).forget_all_but([crawler["Name"] for crawler in listed["Crawlers"]])
+        await forget_removed_tables(self._aws)
 
 
 def _base() -> ModuleType:

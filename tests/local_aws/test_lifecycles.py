@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,6 +89,14 @@ def test_objects_expire_versions_follow_and_nothing_stays_behind(own: RunningLoc
     advance_to(own, NOON + 7.6 * DAY)
     assert left(s3) == {"kept/one": 1}
     assert s3.get_object(Bucket=BUCKET, Key="kept/one")["Body"].read() == b"second"
+
+
+def test_steps_of_the_clock_that_are_asked_for_at_once_are_all_taken(own: RunningLocalAws, s3: Any) -> None:
+    before = parse_instant(own.ask("GET", "/_local/status")["now"])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: own.ask("POST", "/_local/clock", {"advance": 72_000}), range(4)))
+    after = parse_instant(own.ask("GET", "/_local/status")["now"])
+    assert timedelta(hours=80) <= after - before < timedelta(hours=80, minutes=5)
 
 
 def test_a_rule_that_nothing_would_apply_is_refused(s3: Any) -> None:

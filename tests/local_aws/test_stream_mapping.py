@@ -268,6 +268,12 @@ def test_what_aws_refuses_or_nobody_here_acts_on_is_refused(
         streams.map(**settings)
 
 
+def test_a_second_mapping_of_the_same_stream_and_function_is_refused(streams: StreamPlace) -> None:
+    mapping = streams.map()
+    with pytest.raises(ClientError, match=rf"ResourceConflictException.*already exists.*{mapping}"):
+        streams.map()
+
+
 def test_a_queue_as_source_is_refused(streams: StreamPlace) -> None:
     with pytest.raises(ClientError, match="only DynamoDB streams are read"):
         streams.client("lambda").create_event_source_mapping(

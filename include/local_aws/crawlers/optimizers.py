@@ -22,6 +22,11 @@ def forget_optimizers(aws: LocalAws, database: str, table: str) -> None:
         _store(aws).pop((database, table, kind), None)
 
 
+def tables_with_optimizers(aws: LocalAws) -> set[tuple[str, str]]:
+    """Database and name of every table that has one."""
+    return {(database, table) for database, table, _ in _store(aws)}
+
+
 async def create_table_optimizer(call: Call, aws: LocalAws) -> Json:
     """Refused while the table does not exist, for a second one of its type, and for one that would run."""
     aws.enforce_own(call)

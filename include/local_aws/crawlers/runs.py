@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -77,6 +78,11 @@ class Crawls:
 
     def forget(self, name: str) -> None:
         self._by_crawler.pop(name, None)
+
+    def forget_all_but(self, names: Collection[str]) -> None:
+        """Crawls of crawlers that are gone: another crawler of the name starts anew."""
+        for name in self._by_crawler.keys() - set(names):
+            self.forget(name)
 
 
 _CRAWLS: WeakKeyDictionary[LocalAws, Crawls] = WeakKeyDictionary()

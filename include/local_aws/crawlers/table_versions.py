@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from include.local_aws.calls import AwsError, Call, Handler, Json
 from include.local_aws.core import LocalAws
-from include.local_aws.crawlers.optimizers import forget_optimizers
+from include.local_aws.crawlers.optimizers import forget_optimizers, tables_with_optimizers
 
 _MOST_LISTED = 100
 _Key = tuple[str, str]
@@ -48,6 +48,33 @@ async def delete_table(call: Call, aws: LocalAws) -> Json:
     return answer
 
 
+async def batch_delete_table(call: Call, aws: LocalAws) -> Json:
+    aws.enforce_own(call)
+    answer = await aws.forward(call.target, call.body)
+    await forget_removed_tables(aws)
+    return answer
+
+
+async def delete_database(call: Call, aws: LocalAws) -> Json:
+    """A database takes its tables with it."""
+    aws.enforce_own(call)
+    answer = await aws.forward(call.target, call.body)
+    await forget_removed_tables(aws)
+    return answer
+
+
+async def forget_removed_tables(aws: LocalAws) -> None:
+    """What is known of tables that the base no longer has: another table of the name starts anew."""
+    for key in {*_archive(aws), *tables_with_optimizers(aws)}:
+        try:
+            await _table(key, aws)
+        except AwsError as error:
+            if error.code != "EntityNotFoundException":
+                raise
+            _archive(aws).pop(key, None)
+            forget_optimizers(aws, *key)
+
+
 async def get_table_versions(call: Call, aws: LocalAws) -> Json:
     """The versions of a table, the newest first."""
     aws.enforce_own(call)
@@ -83,6 +110,8 @@ async def _table(key: _Key, aws: LocalAws) -> Json:
 HANDLERS: dict[str, Handler] = {
     "AWSGlue.UpdateTable": update_table,
     "AWSGlue.DeleteTable": delete_table,
+    "AWSGlue.BatchDeleteTable": batch_delete_table,
+    "AWSGlue.DeleteDatabase": delete_database,
     "AWSGlue.GetTableVersions": get_table_versions,
     "AWSGlue.GetTableVersion": get_table_version,
 }

@@ -8,12 +8,15 @@ from include.local_aws.glue_jobs.execution import execute_run, stop_process
 from include.local_aws.glue_jobs.runs import JobRun, new_run_id, runs_of
 
 _DEFAULT_TIMEOUT_MINUTES = 480
+_MOST_TIMEOUT_MINUTES = 10_080
 _MOST_LISTED = 200
+_START_MEMBERS = frozenset({"JobName", "Arguments", "Timeout", "NumberOfWorkers", "WorkerType", "ExecutionClass"})
 
 
 async def start_job_run(call: Call, aws: LocalAws) -> Json:
     """Start a run, or refuse it: unknown job, or as many runs as MaxConcurrentRuns allows."""
     aws.enforce_own(call)
+    _check_start(call.body)
     job = await _job(call, aws)
     runs, most = runs_of(aws), aws.job_execution.max_concurrent_runs(job["Name"])
     if runs.active(job["Name"]) >= most:
@@ -28,6 +31,23 @@ async def start_job_run(call: Call, aws: LocalAws) -> Json:
     runs.add(run)
     aws.background(execute_run(run, aws))
     return {"JobRunId": run.id}
+
+
+def _check_start(body: Json) -> None:
+    """Raise for what AWS refuses, and for what nothing here would act on."""
+    timeout = body.get("Timeout")
+    if timeout is not None and not 1 <= int(timeout) <= _MOST_TIMEOUT_MINUTES:
+        raise AwsError(
+            "InvalidInputException", f"Timeout is {timeout}: it must be 1 to {_MOST_TIMEOUT_MINUTES} minutes"
+        )
+    if "MaxCapacity" in body and ("NumberOfWorkers" in body or "WorkerType" in body):
+        message = "Please do not set both Max Capacity and Worker Type/Number of Workers."
+        raise AwsError("InvalidInputException", message)
+    ignored = [name for name in sorted(body.keys() - _START_MEMBERS) if body[name]]
+    if body.get("ExecutionClass", "STANDARD") != "STANDARD":
+        ignored.append("ExecutionClass")
+    if ignored:
+        raise AwsError("NotImplementedByLocalAws", f"local AWS would ignore {', '.join(ignored)} of a job run", 501)
 
 
 async def get_job_run(call: Call, aws: LocalAws) -> Json:

@@ -74,6 +74,7 @@ def _check_source(aws: LocalAws, content: Json, account: str, region: str) -> No
     function = base_functions.find_function(account, region, str(content.get("FunctionName", "")))
     if function is None:
         return  # the base says so in AWS's words
+    _check_alone(arn, str(function["FunctionArn"]))
     identity = base_functions.execution_identity(function)
     try:
         for action in READ_ACTIONS:
@@ -83,6 +84,16 @@ def _check_source(aws: LocalAws, content: Json, account: str, region: str) -> No
             "Cannot access stream. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, "
             f"and ListStreams Actions on your stream in IAM. {error.message}"
         ) from error
+
+
+def _check_alone(stream_arn: str, function_arn: str) -> None:
+    for _, _, mapping in base_functions.mapping_records():
+        if (mapping.get("EventSourceArn"), mapping.get("FunctionArn")) == (stream_arn, function_arn):
+            message = (
+                f"An event source mapping with event source ({stream_arn}) and function ({function_arn}) already exists. "
+                f"Please update or delete the existing mapping with UUID {mapping.get('UUID')}"
+            )
+            raise AwsError("ResourceConflictException", message, 409)
 
 
 def reshaping_send(send: Send, clock: Clock, method: str, request: bytes) -> Send:
