@@ -169,7 +169,9 @@ async def list_exports(call: Call, aws: LocalAws) -> Json:
     if not 1 <= size <= PAGE_SIZE:
         raise AwsError("ValidationException", f"MaxResults must be between 1 and {PAGE_SIZE}, not {size}")
     after = call.body.get("NextToken")
-    start = next((place + 1 for place, one in enumerate(found) if one["ExportArn"] == after), 0)
+    start = next((place + 1 for place, one in enumerate(found) if one["ExportArn"] == after), None if after else 0)
+    if start is None:
+        raise AwsError("ValidationException", f"NextToken {after} is not one that was given out")
     page = found[start : start + size]
     more = {"NextToken": page[-1]["ExportArn"]} if start + size < len(found) else {}
     return {"ExportSummaries": page, **more}

@@ -38,10 +38,11 @@ class Pitr:
         return self._by_table_id.get(table_id)
 
     def enable(self, table_id: str, now: datetime, recovery_days: int | None) -> None:
-        """Switch on, or change the period of one that is on (its earliest time stays)."""
+        """Switch on, or change the period of one that is on: its earliest time stays, but what a shorter one drops is gone."""
         present = self._by_table_id.get(table_id) or Protection(now)
         days = recovery_days if recovery_days is not None else present.recovery_days
-        self._by_table_id[table_id] = replace(present, recovery_days=days)
+        kept = replace(present, recovery_days=days)
+        self._by_table_id[table_id] = replace(kept, enabled_at=kept.earliest(now))
 
     def disable(self, table_id: str) -> None:
         self._by_table_id.pop(table_id, None)
@@ -72,6 +73,8 @@ async def update_continuous_backups(call: Call, aws: LocalAws) -> Json:
         raise AwsError("ValidationException", f"RecoveryPeriodInDays must be between 1 and 35, not {days}")
     if specification["PointInTimeRecoveryEnabled"]:
         aws.pitr.enable(table.table_id, aws.clock.now(), days)
+    elif days is not None:
+        raise AwsError("ValidationException", "RecoveryPeriodInDays can only be given when PITR is enabled")
     else:
         aws.pitr.disable(table.table_id)
     return {"ContinuousBackupsDescription": describe(aws, table)}

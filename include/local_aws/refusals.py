@@ -65,6 +65,10 @@ def check_target(target: str, body: bytes) -> None:
         raise _refusal(target.partition(".")[2], REFUSED_TARGETS[target])
     if target == "DynamoDB_20120810.UpdateTable" and b"ReplicaUpdates" in body:
         raise _refusal("UpdateTable with ReplicaUpdates", _UNSEEN)
+    if target == "AWSGlue.CreateTable" and b"OpenTableFormatInput" in body:
+        raise _refusal(
+            "CreateTable with OpenTableFormatInput", "no metadata file would be written; create it with Iceberg"
+        )
     if target in _KEYED and b'"N"' in body:
         for key in _keys(json.loads(body)):
             _check_key(key)

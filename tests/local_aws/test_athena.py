@@ -329,3 +329,11 @@ def test_a_scan_limit_cancels_the_query(client: Client, many: str) -> None:
     assert (status["State"], "Bytes scanned limit" in status["StateChangeReason"]) == ("CANCELLED", True)
     pruned = f"select max(state) from {many} where created_at < date '2026-10-03'"
     assert run_query(client("athena"), pruned, workgroup="limited")["Status"]["State"] == "SUCCEEDED"
+
+
+def test_executions_are_listed_by_workgroups_that_exist_and_read_fifty_at_once(client: Client) -> None:
+    athena = client("athena")
+    with pytest.raises(ClientError, match="WorkGroup nowhere is not found"):
+        athena.list_query_executions(WorkGroup="nowhere")
+    with pytest.raises(ClientError, match="51 ids"):
+        athena.batch_get_query_execution(QueryExecutionIds=[str(n) for n in range(51)])

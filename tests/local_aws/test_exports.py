@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -252,6 +252,30 @@ def test_listing_gives_arn_status_and_type_a_page_at_a_time(place: Place) -> Non
     listed = first["ExportSummaries"] + second["ExportSummaries"]
     assert {one["ExportArn"] for one in listed} == set(made)
     assert all(one.keys() == {"ExportArn", "ExportStatus", "ExportType"} for one in listed)
+    with pytest.raises(ClientError, match="NextToken made-up"):
+        place.dynamodb.list_exports(TableArn=place.arn, NextToken="made-up")
+
+
+def test_what_a_shorter_recovery_period_drops_does_not_come_back_with_a_longer_one(place: Place) -> None:
+    def set_days(days: int) -> datetime:
+        recovery = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days}
+        answer = place.dynamodb.update_continuous_backups(
+            TableName=place.table, PointInTimeRecoverySpecification=recovery
+        )["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        earliest: datetime = answer["EarliestRestorableDateTime"]
+        return earliest
+
+    begun = set_days(35)
+    place.next_edge(seconds=100_000)
+    assert set_days(35) == begun
+    shortened = set_days(1)
+    assert shortened > begun
+    assert set_days(35) - shortened < timedelta(seconds=10)
+    with pytest.raises(ClientError, match="ValidationException"):
+        place.dynamodb.update_continuous_backups(
+            TableName=place.table,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 3},
+        )
 
 
 def test_pitr_switched_off_and_on_starts_anew(place: Place) -> None:

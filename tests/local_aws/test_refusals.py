@@ -56,3 +56,16 @@ def test_leading_keys_conditions_are_refused(client: Callable[..., Any]) -> None
             PolicyName="p",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
         )
+
+
+def test_members_that_nothing_would_act_on_are_refused(client: Callable[..., Any]) -> None:
+    glue = client("glue")
+    iceberg = {"IcebergInput": {"MetadataOperation": "CREATE"}}
+    targets = {"DynamoDBTargets": [{"Path": "t"}]}
+    calls: list[Callable[[], Any]] = [
+        lambda: glue.create_table(DatabaseName="d", TableInput={"Name": "t"}, OpenTableFormatInput=iceberg),
+        lambda: glue.create_crawler(Name="c", Role="r", Targets=targets, Schedule="cron(0 * * * ? *)"),
+    ]
+    for call in calls:
+        with pytest.raises(ClientError, match="NotImplementedByLocalAws"):
+            call()

@@ -9,7 +9,7 @@ from include.local_aws.athena.executions import Execution, executions_of
 from include.local_aws.athena.results import CHUNK_ROWS, Row
 from include.local_aws.athena.runner import run_execution
 from include.local_aws.athena.statements import parse_statement
-from include.local_aws.athena.workgroups import read_terms, workgroup_arn
+from include.local_aws.athena.workgroups import get_workgroup, read_terms, workgroup_arn
 from include.local_aws.calls import AwsError, Call, Handler, Json
 from include.local_aws.core import LocalAws
 
@@ -58,7 +58,10 @@ async def get_query_execution(call: Call, aws: LocalAws) -> Json:
 async def batch_get_query_execution(call: Call, aws: LocalAws) -> Json:
     """Up to 50 executions; unknown ids and those of workgroups that the caller may not read come back as unprocessed."""
     found, unknown = [], []
-    for execution_id in call.body.get("QueryExecutionIds") or []:
+    ids = call.body.get("QueryExecutionIds") or []
+    if not 1 <= len(ids) <= _LISTED_AT_ONCE:
+        raise AwsError("InvalidRequestException", f"{len(ids)} ids: give 1 to {_LISTED_AT_ONCE}")
+    for execution_id in ids:
         execution = executions_of(aws).known(execution_id)
         if execution is None:
             reason = f"QueryExecution {execution_id} was not found"
@@ -73,6 +76,7 @@ async def list_query_executions(call: Call, aws: LocalAws) -> Json:
     """Ids of a workgroup, the newest first."""
     workgroup = str(call.body.get("WorkGroup") or "primary")
     aws.authorize(call, "athena:ListQueryExecutions", workgroup_arn(call, workgroup))
+    await get_workgroup(aws, workgroup)
     start, size = _page(call, _LISTED_AT_ONCE)
     ids = [one.id for one in executions_of(aws).of_workgroup(workgroup)]
     following = {"NextToken": str(start + size)} if len(ids) > start + size else {}

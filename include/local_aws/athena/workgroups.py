@@ -23,7 +23,7 @@ def workgroup_arn(call: Call, workgroup: str) -> str:
 
 async def read_terms(call: Call, aws: LocalAws, workgroup: str) -> Terms:
     """Resolve the workgroup's terms for one request. Raises AwsError when it is unknown or disabled or gives no location."""
-    found = (await _get_workgroup(aws, workgroup))["WorkGroup"]
+    found = (await get_workgroup(aws, workgroup))["WorkGroup"]
     if found.get("State") == "DISABLED":
         raise AwsError("InvalidRequestException", f"WorkGroup {workgroup} is disabled: enable it with UpdateWorkGroup")
     configuration = found.get("Configuration") or {}
@@ -43,7 +43,8 @@ async def read_terms(call: Call, aws: LocalAws, workgroup: str) -> Terms:
     return Terms(prefix, chosen.get("EncryptionConfiguration") or {}, int(cutoff) if cutoff else None)
 
 
-async def _get_workgroup(aws: LocalAws, workgroup: str) -> Json:
+async def get_workgroup(aws: LocalAws, workgroup: str) -> Json:
+    """Raises InvalidRequestException when it is unknown."""
     try:
         return await aws.forward("AmazonAthena.GetWorkGroup", {"WorkGroup": workgroup})
     except AwsError as error:

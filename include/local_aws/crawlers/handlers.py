@@ -59,6 +59,8 @@ async def get_crawler_metrics(call: Call, aws: LocalAws) -> Json:
 async def list_crawls(call: Call, aws: LocalAws) -> Json:
     """A crawler's crawls, the newest first."""
     aws.enforce_own(call)
+    if call.body.get("Filters"):
+        raise AwsError("NotImplementedByLocalAws", "local AWS would not filter: list all crawls, without Filters", 501)
     name = call.body.get("CrawlerName")
     await aws.forward("AWSGlue.GetCrawler", {"Name": name})
     size, start = int(call.body.get("MaxResults") or 20), int(call.body.get("NextToken") or 0)
@@ -79,9 +81,21 @@ async def delete_crawler(call: Call, aws: LocalAws) -> Json:
     return await aws.forward(call.target, call.body)
 
 
+async def create_crawler(call: Call, aws: LocalAws) -> Json:
+    aws.enforce_own(call)
+    _refuse_schedule(call.body)
+    return await aws.forward(call.target, call.body)
+
+
+def _refuse_schedule(body: Json) -> None:
+    if body.get("Schedule"):
+        raise AwsError("NotImplementedByLocalAws", "nothing here would start a crawler by its Schedule: start it", 501)
+
+
 async def update_crawler(call: Call, aws: LocalAws) -> Json:
     """Refused while a crawl is on its way."""
     aws.enforce_own(call)
+    _refuse_schedule(call.body)
     if crawls_of(aws).running(str(call.body.get("Name"))):
         raise AwsError(
             "CrawlerRunningException", f"Crawler with name {call.body.get('Name')} is running: wait, or stop it"
@@ -121,6 +135,7 @@ HANDLERS: dict[str, Handler] = {
     "AWSGlue.GetCrawlers": get_crawlers,
     "AWSGlue.GetCrawlerMetrics": get_crawler_metrics,
     "AWSGlue.ListCrawls": list_crawls,
+    "AWSGlue.CreateCrawler": create_crawler,
     "AWSGlue.DeleteCrawler": delete_crawler,
     "AWSGlue.UpdateCrawler": update_crawler,
 }
