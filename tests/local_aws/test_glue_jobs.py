@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 import zipfile
 from collections.abc import Callable
@@ -116,6 +117,39 @@ def test_a_failed_run_says_its_last_exception_and_is_tried_again(client: Client,
     again = wait(client("glue"), job, f"{run['Id']}_attempt_1")
     assert (again["Attempt"], again["PreviousRunId"], again["JobRunState"]) == (1, run["Id"], "FAILED")
     assert output(client, run, "error")[0] == "Traceback (most recent call last):"
+
+
+def test_the_end_of_a_run_is_told_to_the_rules_that_ask_for_it(client: Client, make_job: Any) -> None:
+    job, events, sns, sqs = (
+        make_job("told", "raise ValueError('lost')\n"),
+        client("events"),
+        client("sns"),
+        client("sqs"),
+    )
+    topic = sns.create_topic(Name="told")["TopicArn"]
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"})
+    pattern = {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Job State Change"],
+        "detail": {"jobName": [job], "state": ["FAILED"]},
+    }
+    events.put_rule(Name="told", EventPattern=json.dumps(pattern))
+    paths = {"run": "$.detail.jobRunId", "state": "$.detail.state", "message": "$.detail.message"}
+    words = {"InputPathsMap": paths, "InputTemplate": '"<run>: <state>. <message>"'}
+    events.put_targets(Rule="told", Targets=[{"Id": "topic", "Arn": topic, "InputTransformer": words}])
+    run = finish(client("glue"), job)
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    assert message["Body"].strip('"') == f"{run['Id']}: FAILED. ValueError: lost"
 
 
 def test_concurrency_is_bounded_and_a_stopped_run_is_gone(client: Client, make_job: Any) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from include.local_aws import base_events
 from include.local_aws.calls import AwsError
 from include.local_aws.core import LocalAws
 from include.local_aws.glue_jobs.arguments import Arguments, merge_arguments
@@ -59,7 +60,18 @@ async def _attempt(run: JobRun, aws: LocalAws) -> None:
         run.execution_s = round(time.monotonic() - started)
         await ship_log(run.id, arguments, folder, aws)
         run.move(state, aws.clock.now(), error[:_LONGEST_ERROR])
+        _tell_end(run, aws)
         shutil.rmtree(folder / "spill", ignore_errors=True)
+
+
+def _tell_end(run: JobRun, aws: LocalAws) -> None:
+    """Glue's event about the end of a run, for the rules of EventBridge."""
+    is_well = run.state in {"SUCCEEDED", "STOPPED"}
+    detail = {
+        "jobName": run.job["Name"], "severity": "INFO" if is_well else "ERROR", "state": run.state, "jobRunId": run.id,
+        "message": run.error or f"Job run {run.state.lower()}",
+    }  # fmt: skip
+    base_events.emit(aws.settings.account_id, aws.settings.region, "aws.glue", "Glue Job State Change", detail)
 
 
 async def _prepare(run: JobRun, arguments: Arguments, aws: LocalAws, folder: Path) -> Launch:
