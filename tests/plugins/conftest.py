@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 import tests.airflow_environment  # noqa: F401
 from include.dynamo_lake.declaration import pipeline_names
 from tests.plugins.fakes import FakeClients
+
+if TYPE_CHECKING:
+    from lake_airflow.pipelines import Lake
 
 
 @pytest.fixture
@@ -24,3 +29,11 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> FakeClients:
 def pipeline() -> str:
     """The shipped pipeline's name."""
     return pipeline_names()[0]
+
+
+@pytest.fixture
+def lake(clients: FakeClients, pipeline: str) -> Lake:
+    """The shipped pipeline over the fake clients."""
+    from lake_airflow.pipelines import read_lake
+
+    return read_lake(pipeline)
