@@ -33,9 +33,10 @@ TASKS = {
     "check": "A declared check through Athena at the merged snapshot, over everything since the published one. It passes when it "
     "finds no row.",
     "snapshot": "Moves the readers' table to the verified snapshot in one conditional update, forwards only.",
-    "finish": "Moves applied change files out of the inbox and takes the applied windows off the plan: `covered_through` moves on.",
-    "run_again": "Starts the next run at once where the inbox held more than one run takes (`inbox.max_run_mib`): its success is "
-    "an event of the wake-up asset. Skipped where nothing is left.",
+    "finish": "Moves applied change files out of the inbox and takes the applied windows off the plan: `covered_through` moves on. An "
+    "object that S3 does not let go stays there, with a warning.",
+    "run_again": "Starts the next run at once where the inbox held more than one run takes (`inbox.max_run_mib`, 20,000 "
+    "files): its success is an event of the wake-up asset. Skipped where nothing is left, or nothing could be moved.",
     "crawl_output": "Starts the output crawler where it is due, no merge is under way and the lake's head is published, so that no "
     "crawl shows an unverified snapshot.",
     "assert_pointer": "Puts the readers' table back to the published snapshot if anyone moved it, also in a run that failed.",

@@ -37,10 +37,13 @@ class Pages:
 
 @dataclass
 class FakeS3:
-    """Objects by key. ``before_put`` is called once before the next put: the place of a rival."""
+    """Objects by key. ``before_put`` is called once before the next put: the place of a rival. ``stuck``: objects that cannot
+    be copied, with the code of the refusal.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     before_put: list[Callable[[], None]] = field(default_factory=list)
+    stuck: dict[str, str] = field(default_factory=dict)
     date: dict[str, Any] = field(default_factory=lambda: DATE)
     meta = Meta()
 
@@ -64,10 +67,15 @@ class FakeS3:
     def copy_object(self, *, Bucket: str, Key: str, CopySource: dict[str, str]) -> None:
         if CopySource["Key"] not in self.objects:
             raise refusal("NoSuchKey")
+        if CopySource["Key"] in self.stuck:
+            raise refusal(self.stuck[CopySource["Key"]])
         self.objects[Key] = self.objects[CopySource["Key"]]
 
-    def delete_object(self, *, Bucket: str, Key: str) -> None:
-        self.objects.pop(Key, None)
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        assert len(Delete["Objects"]) <= 1000
+        for named in Delete["Objects"]:
+            self.objects.pop(named["Key"], None)
+        return {}
 
     def head_bucket(self, *, Bucket: str) -> dict[str, Any]:
         return dict(self.date)

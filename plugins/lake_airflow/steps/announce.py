@@ -55,9 +55,14 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
         crawls=sum(1 for task_id in crawls if read_result(context, task_id)),
         scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),
     )
-    covered: str | None = read_result(context, FINISH)["covered_through"]
+    done = read_result(context, FINISH)
+    covered: str | None = done["covered_through"]
     warnings: list[str] = read_result(context, CHECK_CONTRACT) or heard
-    extra = {**build_extra(lake, manifest, covered, usage), "notes": list(plan["notes"]), "contract_warnings": warnings}
+    extra = {
+        **build_extra(lake, manifest, covered, usage),
+        "notes": [*plan["notes"], *done["stuck"]],
+        "contract_warnings": warnings,
+    }
     extra["rejected_files"] += len(batch["foreign"])
     context["outlet_events"][build_asset(lake)].extra = extra
     log.info("%s", build_sentence(lake, extra))

@@ -27,7 +27,7 @@ def build_batch(pipeline: str, max_inbox_bytes: int | None = None, **context: An
     """Write the batch manifest and return the task to go on with: the merge, or finish where there is nothing to do.
 
     The batch goes to XCom ``batch``: its id, its manifest, the instant that it is not older than, how many change files
-    of the inbox it takes (the oldest within ``max_inbox_bytes``) and leaves, and the foreign ones with the reason, which
+    of the inbox it takes (the oldest ``MAX_FILES``, within ``max_inbox_bytes``) and leaves, and the foreign ones with the reason, which
     ``finish`` puts aside: until then a retry finds them again.
 
     Raises:
@@ -51,6 +51,8 @@ def build_batch(pipeline: str, max_inbox_bytes: int | None = None, **context: An
         "foreign": [list(one) for one in inbox.foreign],
     }
     context["ti"].xcom_push(key=BATCH_KEY, value=batch)
+    if inbox.left:
+        log.info("%d more files of the inbox wait for a later run", inbox.left)
     log.info("Batch %s: %s", manifest.batch_id, reason or "nothing to do")
     return GLUE_JOB if reason else FINISH
 

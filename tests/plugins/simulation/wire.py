@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Literal
 
 
@@ -26,10 +27,12 @@ class Wire:
 
     calls: list[str] = field(default_factory=list)
     strike: Strike | None = None
+    lock: Lock = field(default_factory=Lock)
 
     def call(self, name: str, answer: Callable[[], Any]) -> Any:
-        number = len(self.calls)
-        self.calls.append(name)
+        with self.lock:
+            number = len(self.calls)
+            self.calls.append(name)
         strike = self.strike if self.strike is not None and self.strike.at == number else None
         if strike is not None and strike.when == "before":
             strike.what()
