@@ -15,8 +15,8 @@ TASKS = {
     "plan": "Decides **what this run works on** and keeps that in `state/coverage.json` before anything is started. A plan that "
     "cannot be met (missing table, no point-in-time recovery, a range in the future, a gap) fails here and says what to do.",
     "hear": "Takes **all** wake-up calls off the queue and looks into the inbox. Skips the run where the inbox is empty and "
-    "nothing is to be told, or before the first bootstrap. A message that is no wake-up call is put aside under "
-    "`rejected/_messages/`, with the reason.",
+    "nothing new is to be told, or before the first bootstrap; in mode `on_change` maintenance that is due is work too. A "
+    "message that is no wake-up call is put aside under `rejected/_messages/`, with the reason.",
     "crawl_source": "Starts the crawler that catalogs this DynamoDB table; skipped where it has run today and the declaration says "
     "`crawl.policy = daily`, and with a warning where Glue refuses it. The merge never reads a crawled schema.",
     "wait_crawl": "Waits for that crawler, giving its worker slot back between two looks. A source's crawl that fails is skipped with a "
@@ -68,7 +68,7 @@ def bootstrap_doc(pipeline: Pipeline) -> str:
 {pipeline.description}
 
 Exports {_tables(pipeline)} in full as of now and makes `{pipeline.target.table}` from them. Run it once before
-`{pipeline.name}_hourly`, and again when a run reports a **gap** (point-in-time recovery was off, or nothing ran for longer
+all others, and again when a run reports a **gap** (point-in-time recovery was off, or nothing ran for longer
 than it reaches): it repairs the tables, removes what is gone, and undoes nothing newer.
 """
 
@@ -96,7 +96,7 @@ def reconcile_doc(pipeline: Pipeline) -> str:
     """Markdown of the reconcile DAG."""
     return f"""### {pipeline.title}: is the lake what the tables are?
 
-Takes what is due like `{pipeline.name}_hourly`, then compares every mirror row with full exports of {_tables(pipeline)} at the
+Takes every window up to now, then compares every mirror row with full exports of {_tables(pipeline)} at the
 same instant. Differences (missing, extra, different) are in the run's note, and all of them in the bucket. Every declared check
 runs over the whole table.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -83,13 +83,24 @@ def commit_published(s3: S3Client, bucket: str, decide: Callable[[Published | No
     return _commit(s3, bucket, PUBLISHED_KEY, change)
 
 
-def commit_warned(s3: S3Client, bucket: str, warnings: Sequence[str]) -> tuple[str, ...]:
-    """Remember the warnings that hold now; return those that did not hold before. One that is gone may come back and is new."""
+def read_warned(s3: S3Client, bucket: str, kind: str) -> list[str]:
+    """The warnings of a kind that have been told and held when somebody last looked."""
+    stored = read_object(s3, bucket, WARNED_KEY)
+    warned: list[str] = json.loads(stored.body).get(kind, []) if stored else []
+    return warned
+
+
+def commit_warned(s3: S3Client, bucket: str, **warnings: Sequence[str]) -> tuple[str, ...]:
+    """Remember the warnings that hold now, by kind, and leave other kinds alone; return those that did not hold before.
+
+    One that is gone may come back and is new.
+    """
 
     def change(body: bytes | None) -> tuple[str | None, tuple[str, ...]]:
-        before: list[str] = json.loads(body)["warned"] if body is not None else []
-        text = json.dumps({"version": 1, "warned": list(warnings)}, indent=1)
-        return (None if before == list(warnings) else text), tuple(one for one in warnings if one not in before)
+        before: dict[str, Any] = json.loads(body) if body is not None else {"version": 1}
+        after = before | {kind: list(ones) for kind, ones in warnings.items()}
+        new = tuple(one for kind, ones in warnings.items() for one in ones if one not in before.get(kind, ()))
+        return (None if after == before else json.dumps(after, indent=1)), new
 
     return _commit(s3, bucket, WARNED_KEY, change)
 

@@ -54,6 +54,12 @@ def put_exports(clients: FakeClients, lake: Lake, records: int, **summary: Any) 
             clients.s3.objects[f"{stem}.md5"] = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest())
 
 
+def put_changes(clients: FakeClients, lake: Lake, *names: str, size: int = 3) -> list[str]:
+    keys = [f"inbox/{lake.pipeline.main.id}/{name}.json.gz" for name in names]
+    clients.s3.objects |= dict.fromkeys(keys, b"x" * size)
+    return keys
+
+
 def build(clients: FakeClients, pipeline: str, run_id: str = "r1", nonce: str = "n1") -> tuple[str, dict[str, Any]]:
     context = {**context_of(plan=told_plan(nonce)), "dag": SimpleNamespace(dag_id="d"), "run_id": run_id}
     next_task = build_batch(pipeline, **context)

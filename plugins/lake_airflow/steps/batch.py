@@ -67,7 +67,7 @@ def reason_to_merge(lake: Lake, manifest: BatchManifest) -> str | None:
         return f"{manifest.records} statements"
     if manifest.inbox:
         return f"{len(manifest.inbox)} change files"
-    return _reason_left_over(lake, manifest.now)
+    return reason_left_over(lake, manifest.now)
 
 
 def read_manifest(lake: Lake, batch_id: str) -> BatchManifest:
@@ -76,8 +76,8 @@ def read_manifest(lake: Lake, batch_id: str) -> BatchManifest:
     return BatchManifest.from_json(answer["Body"].read())
 
 
-def _reason_left_over(lake: Lake, now: datetime) -> str | None:
-    """What earlier runs left: dirty mirror rows, a head that readers do not see, or what maintenance has to take away."""
+def reason_left_over(lake: Lake, now: datetime) -> str | None:
+    """What earlier runs left (None: nothing): dirty mirror rows, a head that readers do not see, or what maintenance has to take away."""
     glue, s3, database = lake.clients.glue, lake.clients.s3, lake.settings.lake_database
     target = read_head(glue, s3, database, lake.target)
     derived = target.derived_through(target.head_id) if target and target.head_id is not None else 0

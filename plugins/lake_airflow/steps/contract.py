@@ -35,12 +35,12 @@ def check_contract(pipeline: str) -> list[str]:
     wrong = [problem for source, table in tables.items() if (problem := _key_problem(table, source))]
     if wrong:
         raise ContractError("\n".join(wrong))
-    warnings = _stream_warnings(lake, tables)
-    warnings += [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
-    for warning in commit_warned(lake.clients.s3, lake.bucket, warnings):
+    streams = _stream_warnings(lake, tables)
+    schemas = [warning for source in lake.sources for warning in _schema_warnings(lake, source)]
+    for warning in commit_warned(lake.clients.s3, lake.bucket, streams=streams, schemas=schemas):
         log.warning(warning)
-    log.info("%d warnings hold; the asset event lists them", len(warnings))
-    return warnings
+    log.info("%d warnings hold; the asset event lists them", len(streams) + len(schemas))
+    return [*streams, *schemas]
 
 
 def stream_warnings(lake: Lake) -> list[str]:
