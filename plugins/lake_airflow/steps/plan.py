@@ -192,8 +192,8 @@ def _refuse_range(lake: Lake, params: Mapping[str, Any]) -> None:
     """A range that is not taken must not look as if it were."""
     if params.get("start") or params.get("end"):
         raise PlanError(
-            f"start and end are given, which only the hourly DAG takes ({lake.names.dag_id('hourly')}, where the pipeline has one): "
-            "this DAG always looks at the present; leave them out"
+            f"start and end are given, which only {lake.names.dag_id('hourly')} takes, where the pipeline has one: this DAG always "
+            "looks at the present; leave them out"
         )
 
 
