@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.pipelines import Lake
 from lake_airflow.steps.announce import announce, build_asset, event_key
-from lake_airflow.xcoms import CHECK_CONTRACT, FINISH
+from lake_airflow.xcoms import CHECK_CONTRACT, FINISH, GLUE_JOB
 
 from include.dynamo_lake.names import PUBLISHED_KEY, report_key
 from include.dynamo_lake.published import Published
@@ -26,11 +26,17 @@ class Outlets(dict[Any, Any]):
         return self.setdefault(asset, SimpleNamespace(extra=None))
 
 
+def merged(clients: FakeClients, context: dict[str, Any]) -> None:
+    batch_id = context["ti"].xcoms["merge.build_batch", "batch"]["batch_id"]
+    clients.s3.objects[report_key(batch_id)] = report_of(batch_id)
+
+
 def test_the_event_tells_windows_completeness_lag_bytes_and_cost(
     clients: FakeClients, lake: Lake, pipeline: str
 ) -> None:
     put_exports(clients, lake, records=0)
     done, context = finished(clients, lake, pipeline)
+    merged(clients, context)
     context["ti"].xcoms |= {
         (FINISH, "return_value"): done,
         (CHECK_CONTRACT, "return_value"): ["attribute mood is new"],
@@ -88,6 +94,22 @@ def test_the_event_tells_how_long_changes_took_and_how_many_files_were_put_aside
     extra = announce(pipeline, (), (), {**context, "outlet_events": Outlets()})
     assert extra["latency_s"] == {"p50": 30, "p95": 120, "max": 600}
     assert extra["rejected_files"] == 3
+
+
+def test_a_cleared_run_without_a_merge_of_its_own_has_no_cost_of_the_first_pass(
+    clients: FakeClients, lake: Lake, pipeline: str
+) -> None:
+    put_exports(clients, lake, records=0)
+    done, context = finished(clients, lake, pipeline)
+    clients.glue.runs = [{"Id": "jr", "JobRunState": "SUCCEEDED", "DPUSeconds": 3600.0}]
+    told_before = {(GLUE_JOB, "return_value"): "jr", ("verify.a", "return_value"): 12}
+    context["ti"].xcoms |= {(FINISH, "return_value"): done, **told_before}
+    arguments = (pipeline, ("verify.a",), (), {**context, "outlet_events": Outlets()})
+    extra = announce(*arguments)
+    assert (extra["bytes"]["scanned"], extra["cost_usd"]["merge"]) == (0, "0.0000")
+    merged(clients, context)
+    extra = announce(*arguments)
+    assert (extra["bytes"]["scanned"], extra["cost_usd"]["merge"]) != (0, "0.0000")
 
 
 def test_a_run_that_had_nothing_due_tells_nothing(clients: FakeClients, lake: Lake, pipeline: str) -> None:

@@ -43,7 +43,9 @@ def build_asset(lake: Lake) -> Asset:
 def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], context: Mapping[str, Any]) -> dict[str, Any]:
     """Fill the asset event's extra and keep it in the bucket; where nothing was due, changed or to be told, skip."""
     lake, plan, batch = read_lake(pipeline), read_plan(context), read_batch(context)
-    job_run_id = read_result(context, GLUE_JOB)
+    report = _read_report_if_any(lake, batch["batch_id"])
+    # A task that this pass of a cleared run skipped keeps what it told in an earlier one: it counts only beside a report.
+    job_run_id = read_result(context, GLUE_JOB) if report else None
     heard = plan.get("contract_warnings", [])
     if not (plan["items"] or plan["replayed"] or job_run_id or plan["notes"] or heard or batch["foreign"]):
         raise AirflowSkipException("Nothing was due and nothing changed")
@@ -53,13 +55,13 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
         full_export_bytes=tuple(_billed_bytes(lake, manifest, FullExport)),
         dpu_seconds=_dpu_seconds(lake, job_run_id) if job_run_id else 0.0,
         crawls=sum(1 for task_id in crawls if read_result(context, task_id)),
-        scanned_bytes=tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None),
+        scanned_bytes=_scanned_bytes(context, checks) if report else (),
     )
     done = read_result(context, FINISH)
     covered: str | None = done["covered_through"]
     warnings: list[str] = read_result(context, CHECK_CONTRACT) or heard
     extra = {
-        **build_extra(lake, manifest, covered, usage),
+        **build_extra(lake, manifest, report, covered, usage),
         "notes": [*plan["notes"], *done["stuck"]],
         "contract_warnings": warnings,
     }
@@ -71,9 +73,10 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
     return extra
 
 
-def build_extra(lake: Lake, manifest: BatchManifest, covered_through: str | None, usage: Usage) -> dict[str, Any]:
+def build_extra(
+    lake: Lake, manifest: BatchManifest, report: RunReport | None, covered_through: str | None, usage: Usage
+) -> dict[str, Any]:
     """The extra: how fresh the table is, windows, snapshot id (as text: JSON readers round it), rows, bytes, cost."""
-    report = _read_report_if_any(lake, manifest.batch_id)
     published = read_published(lake.clients.s3, lake.bucket)
     now = present_of(lake.clients.s3.head_bucket(Bucket=lake.bucket))
     lag_s = int((now - parse_instant(covered_through)).total_seconds()) if covered_through else None
@@ -122,6 +125,10 @@ def _keep(lake: Lake, batch_id: str, extra: Mapping[str, Any], context: Mapping[
     body = json.dumps(extra, indent=1).encode()
     lake.clients.s3.put_object(Bucket=lake.bucket, Key=key, Body=body, ContentType="application/json")
     ReportLink.push(context, lake.clients.s3.meta.region_name, bucket=lake.bucket, object_key=key)
+
+
+def _scanned_bytes(context: Mapping[str, Any], checks: Iterable[str]) -> tuple[int, ...]:
+    return tuple(scanned for check in checks if (scanned := read_result(context, check)) is not None)
 
 
 def _read_report_if_any(lake: Lake, batch_id: str) -> RunReport | None:
