@@ -28,7 +28,7 @@ for lake in read_lakes():
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=RUN_CEILING,
-        default_args=build_default_args(lake.pipeline, common),
+        default_args=build_default_args(lake.pipeline, common, tells_failures=True),
         tags=dag_tags(lake.pipeline, Tag.ON_CHANGE),
     ) as dag:
         FlowBuilder(lake, common).build_on_change(wake_up)

@@ -23,7 +23,7 @@ for lake in read_lakes():
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=RUN_CEILING,
-        default_args=build_default_args(lake.pipeline, common),
+        default_args=build_default_args(lake.pipeline, common, tells_failures=True),
         params=reconcile_params(),
         tags=dag_tags(lake.pipeline, Tag.RECONCILE),
     ) as dag:

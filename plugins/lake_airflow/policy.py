@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from include.dynamo_lake.declaration import Pipeline
+from lake_airflow.run_log import tell_failure
 from lake_airflow.settings import CommonSettings
 
 # Airflow needs one; with catchup off it starts no run, and backfills may reach back to it.
@@ -55,8 +57,8 @@ def dag_tags(pipeline: Pipeline, kind: Tag) -> list[str]:
     return [Tag.LAKE.value, kind.value, f"pipeline:{pipeline.name}"]
 
 
-def build_default_args(pipeline: Pipeline, common: CommonSettings) -> dict[str, Any]:
-    """Arguments that all tasks of a pipeline's DAGs share."""
+def build_default_args(pipeline: Pipeline, common: CommonSettings, *, tells_failures: bool = False) -> dict[str, Any]:
+    """Arguments that all tasks of a pipeline's DAGs share. ``tells_failures``: an alarm tells of a task that failed for good."""
     return {
         "owner": pipeline.owner,
         "depends_on_past": False,
@@ -66,4 +68,5 @@ def build_default_args(pipeline: Pipeline, common: CommonSettings) -> dict[str, 
         "max_retry_delay": max(MAX_RETRY_DELAY, common.retry_delay),
         "retry_policy": RETRY_POLICY,
         "execution_timeout": STEP_CEILING,
+        **({"on_failure_callback": partial(tell_failure, pipeline=pipeline.name)} if tells_failures else {}),
     }

@@ -32,6 +32,7 @@ from lake_airflow.policy import (
     STEP_CEILING,
     Tag,
 )
+from lake_airflow.run_log import tell_failure
 from lake_airflow.settings import CommonSettings, PipelineSettings
 
 from include.deploy.environments import _BOUNDS
@@ -260,6 +261,12 @@ def test_a_failed_crawl_of_a_source_does_not_hold_rows_up() -> None:
     soft = {task.task_id for task in hourly().tasks if getattr(task, "soft_fail", False)}
     crawls = {"capture.crawl_main", "capture.crawl_lookup"}
     assert soft == {*crawls, "capture.wait_crawl_main", "capture.wait_crawl_lookup"}
+
+
+@every_task
+def test_failures_that_no_freshness_tells_are_told_by_themselves(dag: DAG, task: Any) -> None:
+    callbacks = settled(task, "on_failure_callback") or []
+    assert [one.func for one in callbacks] == [tell_failure] * dag.dag_id.endswith(("_on_change", "_reconcile"))
 
 
 def test_groups_have_tooltips_and_the_branch_has_labels() -> None:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from lake_airflow.freshness import METRIC, NAMESPACE
+from lake_airflow.run_log import LAG_HOURS, NAMESPACE, TO_LOOK_AT
 
 from include.deploy.bundle import CAPTURE
 from include.deploy.settings import CAPTURE_OUTPUTS, KEY_BY_OUTPUT, LOOKUP_OUTPUTS
@@ -279,7 +279,7 @@ def test_every_alarm_names_its_entry_in_the_runbook(rendered: Rendered) -> None:
     alarms = rendered.of_type("AWS::CloudWatch::Alarm")
     named = {name: re.findall(r'docs/runbook\.md, "([^"]+)"', a["AlarmDescription"]) for name, a in alarms.items()}
     assert {name: entries for name, entries in named.items() if len(entries) != 1 or entries[0] not in headings} == {}
-    assert len(named) == 7
+    assert len(named) == 8
     for rule in rendered.of_type("AWS::Events::Rule").values():
         (entry,) = re.findall(r'docs/runbook\.md, "([^"]+)"', rule["Description"])
         assert entry in headings
@@ -310,9 +310,15 @@ def test_of_cloudwatch_only_the_pipelines_own_alarms_reach_topic_and_key(rendere
 
 def test_freshness_is_watched_unless_only_changes_start_runs(rendered: Rendered) -> None:
     alarm = rendered.resources["FreshnessAlarm"]["Properties"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, METRIC)
+    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, LAG_HOURS)
     assert alarm["TreatMissingData"] == "breaching"
     assert "FreshnessAlarm" not in Rendered(PARAMETERS | {"FreshnessHours": "0"}).resources
+
+
+def test_runs_that_somebody_has_to_look_at_are_told_one_by_one(rendered: Rendered) -> None:
+    alarm = rendered.resources["RunsToLookAtAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == (NAMESPACE, TO_LOOK_AT, "Sum")
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (0, "notBreaching")
 
 
 def test_nothing_of_one_pipeline_is_named() -> None:

@@ -20,10 +20,10 @@ from include.dynamo_lake.windows import Window, format_instant, parse_instant
 from lake_airflow.aws import present_of
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 from lake_airflow.exports import read_billed_bytes
-from lake_airflow.freshness import tell_freshness
 from lake_airflow.lake_state import read_object, read_published
 from lake_airflow.links import ReportLink
 from lake_airflow.pipelines import Lake, read_lake
+from lake_airflow.run_log import tell_freshness
 from lake_airflow.steps.batch import read_manifest
 from lake_airflow.xcoms import CHECK_CONTRACT, FINISH, GLUE_JOB, read_batch, read_plan, read_result
 
@@ -69,7 +69,7 @@ def announce(pipeline: str, checks: Iterable[str], crawls: Iterable[str], contex
     context["outlet_events"][build_asset(lake)].extra = extra
     log.info("%s", build_sentence(lake, extra))
     _keep(lake, manifest.batch_id, extra, context)
-    tell_freshness(lake.clients.logs, lake.settings.run_log, extra)
+    tell_freshness(lake, extra)
     return extra
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from include.dynamo_lake.reports import ReconcileReport
 from lake_airflow.links import DifferencesLink
 from lake_airflow.pipelines import read_lake
+from lake_airflow.run_log import tell_to_look_at
 from lake_airflow.steps.verify import read_report
 from lake_airflow.xcoms import NOTE_KEY, read_batch
 
@@ -19,19 +20,25 @@ NOTE_CHARACTERS = 1000
 
 
 def tell_differences(pipeline: str, context: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Log what the comparison found and keep it as the run's note; return the counts by source (none after a mere rebuild)."""
+    """Log what the comparison found and keep it as the run's note; return the counts by source (none after a mere rebuild).
+
+    Differences that were not repaired call for somebody: an alarm tells.
+    """
     lake = read_lake(pipeline)
     report = read_report(lake, read_batch(context)["batch_id"])
     found = report.reconciled
     note = build_note(found, lake.bucket) if found else "Target and quarantine were made anew from the mirrors."
-    if found and any(counts.total for counts in found.sources.values()):
+    counts = {source: asdict(one) for source, one in found.sources.items()} if found else {}
+    if found and any(one.total for one in found.sources.values()):
         log.warning(note)
         region = lake.clients.s3.meta.region_name
         DifferencesLink.push(context, region, bucket=lake.bucket, prefix=found.differences)
+        if not found.repaired:
+            tell_to_look_at(lake, context, differences=counts)
     else:
         log.info(note)
     context["ti"].xcom_push(key=NOTE_KEY, value=note)
-    return {source: asdict(counts) for source, counts in found.sources.items()} if found else {}
+    return counts
 
 
 def build_note(found: ReconcileReport, bucket: str) -> str:
