@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from include.local_aws.athena.errors import QueryFailedError
-from include.local_aws.athena.functions import MACROS
+from include.local_aws.athena import decimals, functions
+from include.local_aws.athena.annotation import annotate
+from include.local_aws.athena.errors import QueryFailedError, missing_column
 from include.local_aws.athena.results import Row
-from include.local_aws.athena.statements import position_of
 from include.local_aws.athena.translation import to_duckdb
 from include.local_aws.athena.values import Column, column_of, formatter
 
@@ -36,7 +36,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     }
     connection = duckdb.connect(config=config)
     connection.execute("SET TimeZone = 'UTC'")
-    for macro in MACROS:
+    for macro in (*functions.MACROS, *decimals.MACROS):
         connection.execute(macro)
     # A query sees tables alone: no file of this machine, whoever sends it.
     connection.execute("SET enable_external_access = false")
@@ -49,7 +49,9 @@ def evaluate(connection: duckdb.DuckDBPyConnection, expression: exp.Expr) -> Any
     if next(expression.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Window, exp.Rand), None) is not None:
         raise ValueError("not a constant")
     try:
-        value = connection.sql(to_duckdb(exp.select(expression.copy()))).to_arrow_table().column(0)[0].as_py()
+        value = (
+            connection.sql(to_duckdb(annotate(exp.select(expression.copy()), {}))).to_arrow_table().column(0)[0].as_py()
+        )
     except (duckdb.Error, QueryFailedError) as error:
         raise ValueError("not computable") from error
     return value
@@ -114,12 +116,11 @@ def explain_failure(error: duckdb.Error, tree: exp.Query) -> QueryFailedError:
     text = str(error)
     if missing := _MISSING_COLUMN.search(text):
         name = next(part for part in missing.groups() if part)
-        if name.startswith("$"):
-            return QueryFailedError("NOT_SUPPORTED", f'local Athena has no hidden column {name}: query "<table>$files"')
         place = next((one for one in tree.find_all(exp.Column) if one.name.lower() == name.lower()), None)
-        return QueryFailedError("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", position=position_of(place))
+        return missing_column(name, place)
     if missing := _MISSING_FUNCTION.search(text):
-        return QueryFailedError("FUNCTION_NOT_FOUND", f"Function '{missing.group(1).lower()}' not registered")
+        name = missing.group(1).lower()
+        return QueryFailedError("NOT_SUPPORTED", f"local Athena does not have the function {name}")
     kinds: list[tuple[type[duckdb.Error], str]] = [
         (duckdb.ParserException, "SYNTAX_ERROR"),
         (duckdb.BinderException, "SYNTAX_ERROR"),

@@ -90,13 +90,7 @@ class QueryRun:
 
     def _execute(self, connection: duckdb.DuckDBPyConnection, tree: exp.Query, schema: Mapping[str, Any]) -> Any:
         names, wide = _titles(tree)
-        bound = qualified(tree, schema)
-        if bound is not None:
-            try:
-                return duck.run(connection, to_duckdb(bound), names, wide)
-            except (duckdb.BinderException, duckdb.ParserException):
-                self._check_cancelled()
-        return duck.run(connection, to_duckdb(tree), names, wide)
+        return duck.run(connection, to_duckdb(qualified(tree, schema)), names, wide)
 
     def _load(
         self, connection: duckdb.DuckDBPyConnection, reference: Reference, name: str, cutoff_bytes: int | None

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from include.local_aws.athena.errors import QueryFailedError
+from include.local_aws.athena.types import digits_of, family_of, trino_name
 
 # Those that sqlglot passes on as they are.
 MACROS = (
     "CREATE MACRO map_agg(k, v) AS map(list(k), list(v))",
-    "CREATE MACRO to_iso8601(t) AS CASE typeof(t) WHEN 'DATE' THEN strftime(t::TIMESTAMP, '%Y-%m-%d') "
-    "ELSE strftime(t, '%Y-%m-%dT%H:%M:%S.%g') || CASE WHEN typeof(t) LIKE '%ZONE' THEN 'Z' ELSE '' END END",
-    "CREATE MACRO from_unixtime_nanos(n) AS make_timestamp_ns(n)",
+    # A text that a cast must refuse is spoilt, so that it does.
+    "CREATE MACRO strict_text(s, pattern) AS CASE WHEN regexp_full_match(s, pattern) OR s IS NULL THEN s ELSE '?' || s END",
+    "CREATE MACRO from_unixtime_nanos(n) AS make_timestamp_ns(n)::TIMESTAMPTZ",
     "CREATE MACRO is_nan(x) AS isnan(x)",
     "CREATE MACRO nan() AS 'nan'::DOUBLE",
     "CREATE MACRO infinity() AS 'inf'::DOUBLE",
@@ -22,12 +23,7 @@ MACROS = (
     "CREATE MACRO day_of_month(t) AS day(t)",
     "CREATE MACRO day_of_year(t) AS dayofyear(t)",
     "CREATE MACRO codepoint(s) AS unicode(s)",
-    "CREATE MACRO array_max(a) AS list_max(a)",
-    "CREATE MACRO array_min(a) AS list_min(a)",
     "CREATE MACRO array_position(a, x) AS coalesce(list_position(a, x), 0)",
-    "CREATE MACRO array_intersect(a, b) AS list_intersect(a, b)",
-    "CREATE MACRO array_except(a, b) AS list_filter(list_distinct(a), lambda x: NOT list_contains(b, x))",
-    "CREATE MACRO array_union(a, b) AS list_distinct(list_concat(a, b))",
     "CREATE MACRO geometric_mean(x) AS geomean(x)",
     "CREATE MACRO bitwise_and_agg(x) AS bit_and(x)",
     "CREATE MACRO bitwise_or_agg(x) AS bit_or(x)",
@@ -80,6 +76,80 @@ def _mend_millisecond(node: exp.Expr, _name: str) -> None:
     node.replace(
         exp.Paren(this=exp.Mod(this=_anonymous("MILLISECOND", *node.expressions), expression=exp.Literal.number(1000)))
     )
+
+
+def _mend_iso(node: exp.Expr, _name: str) -> None:
+    """A column's time has six digits, any other three; a date has none."""
+    value = node.expressions[0]
+    if family_of(value) != "moment":
+        raise QueryFailedError(
+            "NOT_SUPPORTED", "local Athena knows to_iso8601 only of a date or a time whose type is known"
+        )
+    if value.is_type("DATE"):
+        node.replace(_anonymous("STRFTIME", value, exp.Literal.string("%Y-%m-%d")))
+        return
+    stored = not isinstance(value, exp.Cast) and next(value.find_all(exp.Column), None) is not None
+    zone = "Z" if value.is_type("TIMESTAMPTZ") else ""
+    node.replace(
+        _anonymous("STRFTIME", value, exp.Literal.string(f"%Y-%m-%dT%H:%M:%S.{'%f' if stored else '%g'}{zone}"))
+    )
+
+
+def _mend_quantile(node: exp.Expr) -> None:
+    """Whole numbers have a whole percentile, one of their own; the doubles' may lie between two."""
+    if node.args.get("weight") is not None or node.args.get("accuracy") is not None:
+        raise QueryFailedError("NOT_SUPPORTED", "local Athena knows approx_percentile(x, percentage) only")
+    if digits_of(node.this.type) and node.this.is_type(*exp.DataType.INTEGER_TYPES):
+        whole = exp.cast(node.this.copy(), "BIGINT", dialect="duckdb")
+        node.replace(_anonymous("QUANTILE_DISC", whole, node.args["quantile"]))
+
+
+def _mend_scalar(node: exp.Expr) -> None:
+    """An object or an array is no scalar: null."""
+    kind = _anonymous("JSON_TYPE", node.this, node.expression)
+    nested = exp.In(this=kind, expressions=[exp.Literal.string(one) for one in ("OBJECT", "ARRAY")])
+    node.replace(exp.Case().when(nested, exp.null()).else_(node.copy()))
+
+
+def _mend_reverse(node: exp.Expr) -> None:
+    if family_of(node.this) == "array":
+        node.replace(_anonymous("LIST_REVERSE", node.this))
+
+
+def _mend_subscript(node: exp.Expr) -> None:
+    """`a[9]` fails where there is no ninth element; element_at gives null. sqlglot counts only literal places from 1 to 0."""
+    index = node.expressions[0]
+    if node.args.get("safe") or (family_of(node.this) == "map" and family_of(index) == "text"):
+        return
+    if family_of(node.this) == "map" or not index.is_int:
+        raise QueryFailedError(
+            "NOT_SUPPORTED", "local Athena takes [] with a literal place or a text only: use element_at"
+        )
+    if family_of(node.this) == "array":
+        missing = exp.LT(this=_anonymous("LEN", node.this), expression=exp.Literal.number(int(index.name) + 1))
+        failure = _anonymous("ERROR", exp.Literal.string("Array subscript must be less than or equal to array length"))
+        node.replace(exp.Case().when(missing, failure).else_(node.copy()))
+
+
+def _mend_json_length(node: exp.Expr, _name: str) -> None:
+    """What is no array has no length."""
+    is_array = exp.EQ(this=_anonymous("JSON_TYPE", *node.expressions), expression=exp.Literal.string("ARRAY"))
+    node.replace(exp.Case().when(is_array, node.copy()))
+
+
+def _mend_split(node: exp.Expr) -> None:
+    if node.args.get("limit") is not None:
+        raise QueryFailedError("NOT_SUPPORTED", "local Athena knows split without a limit only")
+
+
+def _mend_sequence(node: exp.Expr) -> None:
+    """Dates stay dates; whole numbers count down where the end lies before the start."""
+    start, end = node.args["start"], node.args["end"]
+    if start.is_type("DATE"):
+        node.replace(exp.cast(node.copy(), "DATE[]", dialect="duckdb"))
+    elif node.args.get("step") is None and digits_of(start.type):
+        falls = exp.GT(this=start.copy(), expression=end.copy())
+        node.set("step", exp.Case().when(falls, exp.Literal.number(-1)).else_(exp.Literal.number(1)))
 
 
 def _mend_difference(node: exp.Expr) -> None:
@@ -137,21 +207,11 @@ def _mend_row(node: exp.Expr) -> None:
 
 def _mend_type_name(node: exp.Expr) -> None:
     value = node.this
-    if isinstance(value, exp.Literal) and value.is_string:
-        name = f"varchar({len(value.name)})"
-    elif isinstance(value, exp.Column | exp.Literal) and value.type is not None and not value.is_type("UNKNOWN"):
+    if isinstance(value, exp.Column | exp.Literal) and value.type is not None and not value.is_type("UNKNOWN"):
         name = trino_name(value)
     else:
         raise QueryFailedError("NOT_SUPPORTED", "local Athena knows typeof only of a column or a literal")
     node.replace(exp.Literal.string(name))
-
-
-def trino_name(node: exp.Expr) -> str:
-    """The name that Trino gives to the type of a typed expression."""
-    kind = node.type
-    if kind is None:
-        return "unknown"
-    return "timestamp(6)" if kind.this == exp.DataType.Type.TIMESTAMP else kind.sql("trino").lower().replace(", ", ",")
 
 
 def strftime_pattern(joda: str) -> str:
@@ -184,14 +244,22 @@ _BY_NAME: dict[str, Callable[[exp.Expr, str], None]] = {
     "any_match": _mend_match,
     "all_match": _mend_match,
     "none_match": _mend_match,
+    "json_array_length": _mend_json_length,
     "millisecond": _mend_millisecond,
+    "to_iso8601": _mend_iso,
 }
 _BY_KIND: dict[type[exp.Expr], Callable[[exp.Expr], None]] = {
+    exp.Bracket: _mend_subscript,
+    exp.GenerateSeries: _mend_sequence,
+    exp.JSONExtractScalar: _mend_scalar,
     exp.ParseDatetime: _mend_parse,
+    exp.Reverse: _mend_reverse,
+    exp.ApproxQuantile: _mend_quantile,
     exp.DateDiff: _mend_difference,
     exp.Extract: _mend_extract,
     exp.RegexpReplace: _mend_replacement,
     exp.RegexpExtract: _mend_regexp_extract,
+    exp.Split: _mend_split,
     exp.SplitPart: _mend_split_part,
     exp.Format: _mend_format,
     exp.Struct: _mend_row,

@@ -7,8 +7,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from include.local_aws.athena.errors import QueryFailedError
-from include.local_aws.athena.statements import position_of
+from include.local_aws.athena.errors import QueryFailedError, position_of
 
 METADATA_TABLES = ("files", "history", "manifests", "partitions", "snapshots", "refs")
 _CATALOGS = ("", "awsdatacatalog")

@@ -12,12 +12,13 @@ import pyarrow as pa
 from include.local_aws import root_clients
 from include.local_aws.athena.catalog import Catalog, authorize, metadata_location
 from include.local_aws.athena.catalog_statements import answer_statement, information_schema
-from include.local_aws.athena.errors import QueryCancelledError, QueryFailedError
+from include.local_aws.athena.dialect import check_functions
+from include.local_aws.athena.errors import QueryCancelledError, QueryFailedError, position_of
 from include.local_aws.athena.executions import Execution
 from include.local_aws.athena.present import with_present
 from include.local_aws.athena.references import Reference, find_references
 from include.local_aws.athena.results import ResultSet, spool_rows
-from include.local_aws.athena.statements import position_of, refuse
+from include.local_aws.athena.statements import refuse
 from include.local_aws.core import LocalAws
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ async def _query(execution: Execution, aws: LocalAws, folder: Path) -> ResultSet
     tree = execution.statement.tree
     if tree is None:
         raise refuse(execution.statement)
+    check_functions(execution.statement.filled, tree)
     tree = with_present(tree, aws.clock.now())
     references = find_references(tree, execution.database)
     sources = {id(reference.node): await _source(reference, execution, aws) for reference in references}

@@ -11,6 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from include.local_aws.athena.dialect import check_syntax
 from include.local_aws.athena.errors import MalformedQueryError, QueryFailedError
 
 Kind = Literal["query", "catalog", "explain", "refused"]
@@ -41,12 +42,16 @@ _REFUSED_DDL = {
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement. `words` are its first two key words, upper case; `tree` is set for a query."""
+    """One statement. `words` are its first two key words, upper case.
+
+    `tree` is set for a query, and `filled`: its text with the parameters put in.
+    """
 
     sql: str
     kind: Kind
     words: tuple[str, str]
     tree: exp.Query | None = None
+    filled: str = ""
 
     @property
     def statement_type(self) -> str:
@@ -78,7 +83,8 @@ def parse_statement(sql: str, parameters: list[str]) -> Statement:
         return Statement(text, "explain", words)
     if words[0] in _REFUSED_DML | _REFUSED_DDL:
         return Statement(text, "refused", words)
-    return Statement(text, "query", words, _parse_query(_put_parameters(text, parameters)))
+    filled = _without_system_words(_put_parameters(text, parameters))
+    return Statement(text, "query", words, _parse_query(filled), filled)
 
 
 def refuse(statement: Statement) -> QueryFailedError:
@@ -94,19 +100,10 @@ def refuse(statement: Statement) -> QueryFailedError:
     )
 
 
-def position_of(node: exp.Expr | None) -> tuple[int, int] | None:
-    """Line and column (from 1) at which an identifier starts, if the parser kept them."""
-    parts = [one.meta for one in node.find_all(exp.Identifier) if one.meta] if node is not None else []
-    meta = min(parts, key=lambda one: int(one.get("start", 0)), default={})
-    if not {"line", "col", "start", "end"} <= meta.keys():
-        return None
-    return int(meta["line"]), int(meta["col"]) - (int(meta["end"]) - int(meta["start"]))
-
-
 def _parse_query(text: str) -> exp.Query:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
-        trees = sqlglot.parse(_without_system_words(text), read="athena")
+        trees = sqlglot.parse(text, read="athena")
     except SqlglotError as error:
         raise MalformedQueryError(_parse_message(error)) from error
     if len(trees) != 1:
@@ -119,6 +116,7 @@ def _parse_query(text: str) -> exp.Query:
         raise MalformedQueryError(
             f"line 1:1: mismatched input {first!r}. Expecting: 'SELECT', 'SHOW', 'DESCRIBE', 'WITH', ..."
         )
+    check_syntax(text, tree)
     return tree
 
 

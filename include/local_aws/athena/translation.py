@@ -7,56 +7,67 @@ from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
-from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
+from include.local_aws.athena.annotation import annotate
+from include.local_aws.athena.decimals import mend_arithmetic, mend_average, mend_rounding
+from include.local_aws.athena.dialect import check_aliases
 from include.local_aws.athena.errors import QueryFailedError
-from include.local_aws.athena.functions import mend_function, trino_name
-from include.local_aws.athena.statements import position_of
+from include.local_aws.athena.functions import mend_function
+from include.local_aws.athena.operands import check_operands
+from include.local_aws.athena.types import is_decimal, literal_scale
 from include.local_aws.athena.zones import is_day_difference, keeps_day, mend_zone, zone_call
 
+_STRICT = (*exp.DataType.INTEGER_TYPES, exp.DType.BOOLEAN)
+_ARITHMETIC = exp.Add | exp.Sub | exp.Mul | exp.Mod
 
-def qualified(tree: exp.Query, schema: Mapping[str, Any]) -> exp.Query | None:
-    """The tree with every column bound to its table and every expression typed; None where sqlglot cannot do it."""
+
+def qualified(tree: exp.Query, schema: Mapping[str, Any]) -> exp.Query:
+    """The tree with every column bound to its table and every expression typed. Raises QueryFailedError where that cannot be."""
+    tree = tree.copy()
+    _move_having(tree)
     try:
         bound = qualify(
-            tree.copy(), schema=dict(schema), dialect="trino", validate_qualify_columns=False,
-            quote_identifiers=False, identify=False,
+            tree, schema=dict(schema), dialect="trino", validate_qualify_columns=False,
+            quote_identifiers=False, identify=False, expand_alias_refs=False,
         )  # fmt: skip
-        typed = annotate_types(bound, schema=dict(schema), dialect="trino")
-    except (SqlglotError, KeyError, ValueError, AssertionError):
-        return None
-    return typed if isinstance(typed, exp.Query) else None
+        typed = annotate(bound, schema)
+    except (SqlglotError, KeyError, ValueError, AssertionError) as error:
+        raise QueryFailedError("SYNTAX_ERROR", f"local Athena cannot bind the names of this query: {error}") from error
+    check_aliases(typed)
+    _move_having_back(typed)
+    return typed
+
+
+def _move_having(tree: exp.Query) -> None:
+    """Let sqlglot read HAVING as a part of WHERE: alone it takes the SELECT's own names there, which Trino does not."""
+    for select in tree.find_all(exp.Select):
+        having, where = select.args.get("having"), select.args.get("where")
+        if having is not None:
+            select.meta["had_where"] = where is not None
+            condition = where.this if where is not None else exp.true()
+            select.set("where", exp.Where(this=exp.And(this=condition, expression=having.this)))
+            select.set("having", None)
+
+
+def _move_having_back(tree: exp.Query) -> None:
+    for select in tree.find_all(exp.Select):
+        if "had_where" in select.meta:
+            both = select.args["where"].this
+            select.set("having", exp.Having(this=both.expression))
+            select.set("where", exp.Where(this=both.this) if select.meta.pop("had_where") else None)
 
 
 def to_duckdb(tree: exp.Query) -> str:
-    """Write the (preferably qualified) tree as DuckDB's SQL. Raises QueryFailedError for what has no equal there."""
+    """Write the qualified tree as DuckDB's SQL. Raises QueryFailedError for what has no equal there."""
     tree = tree.copy()
-    check_comparisons(tree)
+    check_operands(tree)
     for node in reversed(list(tree.walk(bfs=False))):  # children first: mending a parent copies them
         _mend(node)
     try:
         return tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE)
     except SqlglotError as error:
         raise QueryFailedError("NOT_SUPPORTED", f"local Athena cannot run this expression: {error}") from error
-
-
-def check_comparisons(tree: exp.Query) -> None:
-    """Refuse to compare a string literal with a typed column, as Trino does and DuckDB does not."""
-    for node in tree.find_all(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE):
-        for side, other in ((node.left, node.right), (node.right, node.left)):
-            if isinstance(side, exp.Literal) and side.is_string and _is_typed(other):
-                kind = trino_name(other)
-                left, right = (kind, f"varchar({len(side.name)})")[:: 1 if other is node.left else -1]
-                sign = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}[node.key]
-                raise QueryFailedError(
-                    "TYPE_MISMATCH", f"Cannot apply operator: {left} {sign} {right}", position=position_of(other)
-                )
-
-
-def _is_typed(node: exp.Expr) -> bool:
-    typed = isinstance(node, exp.Column | exp.Cast | exp.Count)
-    return typed and node.is_type(*exp.DataType.NUMERIC_TYPES, *exp.DataType.TEMPORAL_TYPES, "BOOLEAN")
 
 
 def _mend(node: exp.Expr) -> None:
@@ -67,10 +78,12 @@ def _mend(node: exp.Expr) -> None:
         node.set("colon", True)
     elif isinstance(node, exp.Cast):
         _mend_cast(node)
-    elif isinstance(node, exp.Div):
-        _mend_division(node)
+    elif isinstance(node, exp.Div) or (isinstance(node, _ARITHMETIC) and is_decimal(node)):
+        mend_arithmetic(node)
     elif isinstance(node, exp.Avg):
-        _mend_average(node)
+        mend_average(node)
+    elif isinstance(node, exp.Round | exp.Ceil | exp.Floor | exp.Trunc):
+        mend_rounding(node)
     elif isinstance(node, exp.AtTimeZone):
         mend_zone(node)
     elif (zoned := zone_call(node)) is not None:
@@ -95,9 +108,8 @@ def _mend_cast(node: exp.Cast) -> None:
     """Give bare DECIMAL Trino's size, print times as Trino does, and cut instead of rounding where Trino rounds half up."""
     to, source = node.to, node.this
     if to.this == exp.DataType.Type.DECIMAL and not to.expressions:
-        digits = source.name if isinstance(source, exp.Literal) and source.is_string else ""
-        scale = len(digits.partition(".")[2])
-        to.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(n)) for n in (38, scale)])
+        sizes = (38, literal_scale(node))
+        to.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(size)) for size in sizes])
     elif to.this == exp.DataType.Type.TIMESTAMP and not to.expressions and _is_output(node):
         node.set("to", exp.DataType.build("TIMESTAMP_MS", dialect="duckdb"))
     elif to.is_type(*exp.DataType.TEXT_TYPES) and source.is_type("TIMESTAMP", "TIMESTAMPNTZ"):
@@ -106,35 +118,15 @@ def _mend_cast(node: exp.Cast) -> None:
         )
     elif to.is_type(*exp.DataType.INTEGER_TYPES) and source.is_type("DOUBLE", "FLOAT"):
         node.set("this", exp.func("ROUND", source.copy()))
+    elif to.is_type(*_STRICT) and source.is_type(*exp.DataType.TEXT_TYPES):
+        node.set("this", exp.Anonymous(this="STRICT_TEXT", expressions=[source.copy(), _pattern_of(to)]))
+
+
+def _pattern_of(kind: exp.DataType) -> exp.Expr:
+    """What a text must be to become an integer or a boolean: DuckDB also takes `1.5`, ` 1` and `yes`."""
+    return exp.Literal.string("(?i)t|true|f|false|1|0" if kind.is_type("BOOLEAN") else "[+-]?[0-9]+")
 
 
 def _is_output(node: exp.Expr) -> bool:
     outer = node.parent.parent if isinstance(node.parent, exp.Alias) else node.parent
     return isinstance(outer, exp.Select) and outer.parent is None and node.arg_key in ("this", "expressions")
-
-
-def _mend_division(node: exp.Div) -> None:
-    """Integers divide to an integer, decimals to a decimal of the larger scale."""
-    left, right = node.left, node.right
-    if left.is_type(*exp.DataType.INTEGER_TYPES) and right.is_type(*exp.DataType.INTEGER_TYPES):
-        whole = exp.IntDiv(this=left.copy(), expression=right.copy())
-        whole.type = node.type
-        node.replace(whole)
-    elif left.is_type("DECIMAL") or right.is_type("DECIMAL"):
-        scales = [_scale(side) for side in (left, right)]
-        if None not in scales and not (left.is_type("DOUBLE") or right.is_type("DOUBLE")):
-            _wrap(node, f"DECIMAL(38, {max(scale for scale in scales if scale is not None)})")
-
-
-def _scale(node: exp.Expr) -> int | None:
-    if node.is_type(*exp.DataType.INTEGER_TYPES):
-        return 0
-    kind = node.type
-    return int(kind.expressions[1].name) if kind is not None and len(kind.expressions) == 2 else None
-
-
-def _mend_average(node: exp.Avg) -> None:
-    kind = node.this.type
-    if kind is not None and node.this.is_type("DECIMAL") and len(kind.expressions) == 2:
-        outer = node.parent if isinstance(node.parent, exp.Window | exp.Filter) else node
-        _wrap(outer, f"DECIMAL({kind.expressions[0].name}, {kind.expressions[1].name})")
