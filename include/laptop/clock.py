@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from urllib.error import HTTPError
 
 from include.dynamo_lake.errors import TerminalError
 from include.laptop.running import read_running
@@ -23,8 +24,11 @@ def main() -> int:
         return 2
     try:
         answer = ask(read_running()["AWS_ENDPOINT_URL"], "POST", "/_local/clock", {"advance": options.advance})
-    except TerminalError as error:
-        print(error, file=sys.stderr)
+    except HTTPError as error:
+        print(f"ADVANCE={options.advance}: local AWS refuses: {error.read().decode(errors='replace')}", file=sys.stderr)
+        return 1
+    except (TerminalError, OSError) as error:
+        print(f"ADVANCE={options.advance}: {error}", file=sys.stderr)
         return 1
     print(f"local AWS's present is now {answer['now']}")
     return 0

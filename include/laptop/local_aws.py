@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import sys
-import threading
+import time
 
 from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
@@ -15,36 +15,54 @@ from include.laptop.running import Progress, deploy_all, read_declarations, read
 from include.local_aws.clock import Clock, parse_instant
 from include.local_aws.process import RunningLocalAws, start_local_aws
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 def main() -> int:
     """Serve until SIGINT or SIGTERM; 1 when local AWS or a deployment fails, 2 where clock, declarations or place forbid it."""
     parser = argparse.ArgumentParser(prog="make local-aws", description=__doc__)
     parser.add_argument("--clock", help="start at this instant of the past (ISO 8601)")
     options = parser.parse_args()
+    for name in _STOPS:
+        signal.signal(name, _stop)
     try:
         _check_clock(options.clock)
         _check_place()
     except LakeError as error:
         print(error, file=sys.stderr)
         return 2
-    stopping = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda _signal, _frame: stopping.set())
-    paths.AWS_ENV_FILE.unlink(missing_ok=True)
+    except KeyboardInterrupt:
+        return _stopped()
+    return _run(options.clock)
+
+
+def _run(clock: str | None) -> int:
     say = Progress()
     try:
-        running = start_local_aws(paths.AWS_DATA, clock=options.clock, port=int(os.environ.get("PORT", "0")))
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    try:
-        return _serve(running, stopping, say)
-    except LakeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
         paths.AWS_ENV_FILE.unlink(missing_ok=True)
-        running.stop()
+        running = start_local_aws(paths.AWS_DATA, clock=clock, port=int(os.environ.get("PORT", "0")))
+        try:
+            return _serve(running, say)
+        finally:
+            paths.AWS_ENV_FILE.unlink(missing_ok=True)
+            running.stop()
+    except (LakeError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _stopped()
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    """Break off whatever is going on, a deployment too; while that is cleaned up a second Ctrl-C changes nothing."""
+    for name in _STOPS:
+        signal.signal(name, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _stopped() -> int:
+    print("stopped")
+    return 0
 
 
 def _check_clock(clock: str | None) -> None:
@@ -69,7 +87,7 @@ def _check_place() -> None:
     )
 
 
-def _serve(running: RunningLocalAws, stopping: threading.Event, say: Progress) -> int:
+def _serve(running: RunningLocalAws, say: Progress) -> int:
     os.environ.update(running.environment)
     deploy_all(running.environment, say)
     staged = paths.AWS_ENV_FILE.with_suffix(".new")
@@ -78,12 +96,10 @@ def _serve(running: RunningLocalAws, stopping: threading.Event, say: Progress) -
     say(
         f"local AWS is ready at {running.endpoint_url}; its environment is in {paths.AWS_ENV_FILE.relative_to(paths.ROOT)}; Ctrl-C stops it"
     )
-    while not stopping.wait(0.5):
-        if running.process.poll() is not None:
-            print(f"local AWS ended; its log is {running.log_path}", file=sys.stderr)
-            return 1
-    say("stopping")
-    return 0
+    while running.process.poll() is None:
+        time.sleep(0.5)
+    print(f"local AWS ended; its log is {running.log_path}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

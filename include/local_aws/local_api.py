@@ -16,6 +16,9 @@ _KNOWN = (
     "POST /_local/faults {target, code, message, status, times, match, kill}, POST /_local/streams {repeat, reorder, seed}"
 )
 
+MOST_SECONDS = 366 * 86_400
+"""Every midnight on the way is swept, so a step has an end."""
+
 
 async def answer(aws: LocalAws, scope: dict[str, Any], body: bytes) -> Answer:
     """Answer one of local AWS's own requests; a 404 names what there is."""
@@ -25,7 +28,7 @@ async def answer(aws: LocalAws, scope: dict[str, Any], body: bytes) -> Answer:
         return _json(404, {"error": f"no {route} here; there is: {_KNOWN}"})
     try:
         return _json(200, await act(aws, json.loads(body or b"{}")))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         return _json(400, {"error": f"{route}: {error!r}"})
 
 
@@ -35,7 +38,10 @@ async def _status(aws: LocalAws, _: Json) -> Json:
 
 
 async def _advance(aws: LocalAws, content: Json) -> Json:
-    await aws.lifecycles.advance(float(content["advance"]))
+    seconds = float(content["advance"])
+    if not seconds <= MOST_SECONDS:
+        raise ValueError(f"the clock moves at most {MOST_SECONDS} seconds (366 days) at once, not {seconds:.0f}")
+    await aws.lifecycles.advance(seconds)
     return await _status(aws, content)
 
 

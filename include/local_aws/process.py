@@ -81,13 +81,21 @@ def start_local_aws(
         command += ["--clock", clock]
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=_clean_environment())
+    try:
+        _await_environment(process, env_file, log_path)
+    except BaseException:  # an interrupt too: nobody else knows the process yet
+        process.kill()
+        process.wait()
+        raise
+    return RunningLocalAws(process, read_environment(env_file), log_path)
+
+
+def _await_environment(process: subprocess.Popen[bytes], env_file: Path, log_path: Path) -> None:
     deadline = time.monotonic() + START_CEILING_S
     while not env_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
             raise RuntimeError(f"local AWS did not start; the end of {log_path}:\n{log_path.read_text()[-2000:]}")
         time.sleep(0.02)
-    return RunningLocalAws(process, read_environment(env_file), log_path)
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from email.message import Message
+from io import BytesIO
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -117,3 +120,24 @@ def test_an_advanced_clock_says_the_new_present(
     monkeypatch.setattr(clock, "ask", lambda *_: {"now": "2026-11-24T02:00:00Z"})
     assert called(clock, monkeypatch, "--advance", "60") == 0
     assert "2026-11-24T02:00:00Z" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (HTTPError("http://x", 400, "Bad Request", Message(), BytesIO(b"at most 366 days")), "at most 366 days"),
+        (TimeoutError("timed out"), "timed out"),
+    ],
+)
+def test_a_refused_step_of_the_clock_is_told_in_one_line(
+    error: OSError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(clock, "read_running", lambda: {"AWS_ENDPOINT_URL": "http://x"})
+    monkeypatch.setattr(clock, "ask", ask)
+    assert called(clock, monkeypatch, "--advance", "100000000000000") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ADVANCE=100000000000000")
+    assert told in line

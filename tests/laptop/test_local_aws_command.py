@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from include.dynamo_lake.errors import DeclarationError, Mistake, TerminalError
 from include.laptop import local_aws, paths, running
+from include.local_aws.process import start_local_aws
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +85,54 @@ def test_a_local_aws_that_does_not_start_is_an_exit_status_and_no_traceback(
     monkeypatch.setattr(local_aws, "start_local_aws", start)
     assert local_aws.main() == 1
     assert capsys.readouterr().err == "local AWS did not start\n"
+
+
+@pytest.fixture
+def handlers_stay() -> Iterator[None]:
+    """The signal handlers of the test's process, as they were."""
+    kept = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for name, handler in kept.items():
+        signal.signal(name, handler)
+
+
+@pytest.mark.usefixtures("handlers_stay")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_before_it_is_ready_breaks_the_deployment_off_and_says_one_line(
+    stop: signal.Signals, nothing_starts: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def none_runs() -> dict[str, str]:
+        raise TerminalError("none")
+
+    def deploy(*_: object) -> None:
+        os.kill(os.getpid(), stop)
+        time.sleep(5)
+        raise AssertionError("the deployment went on")
+
+    stops: list[bool] = []
+    aws = SimpleNamespace(environment={}, stop=lambda: stops.append(True))
+    monkeypatch.setattr(local_aws, "read_running", none_runs)
+    monkeypatch.setattr(local_aws, "start_local_aws", lambda *_, **__: aws)
+    monkeypatch.setattr(local_aws, "deploy_all", deploy)
+    assert local_aws.main() == 0
+    out, err = capfd.readouterr()
+    assert (len(out.splitlines()), "stopped" in out, err) == (1, True, "")
+    assert stops == [True]
+    assert not nothing_starts.exists()
+
+
+def test_an_interrupted_start_leaves_no_process_behind(tmp_path: Path) -> None:
+    server, pid_file = tmp_path / "server", tmp_path / "pid"
+    server.write_text(f"#!/bin/sh\necho $$ > {pid_file}\nexec sleep 60\n")
+    server.chmod(0o755)
+
+    def interrupt() -> None:
+        while not pid_file.exists() or not pid_file.read_text().strip():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        start_local_aws(tmp_path / "aws", python=server)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
