@@ -13,16 +13,19 @@ from include.local_aws.athena.results import ResultSet
 from include.local_aws.athena.statements import Statement
 from include.local_aws.calls import AwsError, Call, Json
 from include.local_aws.core import LocalAws
+from include.local_aws.faults import Fault
 
 if TYPE_CHECKING:
     from include.local_aws.athena.engine import QueryRun
 
 _SUFFIXES = {True: "csv", False: "txt"}
+# Of Athena's error catalog: an internal service error (category 1), and a query that cannot be right (2).
+_SYSTEM, _INTERNAL_ERROR, _QUERY_ERROR = 1, 100, 1306
 
 
 @dataclass
 class Execution:
-    """One query execution. `output_prefix` is the result location with its closing slash."""
+    """One query execution. `output_prefix` is the result location with its closing slash, `fault` an armed one that fails it."""
 
     call: Call
     statement: Statement
@@ -42,6 +45,7 @@ class Execution:
     bytes_scanned: int = 0
     result: ResultSet | None = None
     run: QueryRun | None = None
+    fault: Fault | None = None
 
     @property
     def output_location(self) -> str:
@@ -84,8 +88,10 @@ class Execution:
         if self.reason:
             status["StateChangeReason"] = self.reason
         if self.state == "FAILED":
+            is_system = self.error_category == _SYSTEM
             status["AthenaError"] = {
-                "ErrorCategory": self.error_category, "ErrorType": 1306, "Retryable": False, "ErrorMessage": self.reason,
+                "ErrorCategory": self.error_category, "ErrorType": _INTERNAL_ERROR if is_system else _QUERY_ERROR,
+                "Retryable": is_system, "ErrorMessage": self.reason,
             }  # fmt: skip
         return status
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from include.local_aws.athena.errors import MalformedQueryError
 from include.local_aws.athena.executions import Execution, executions_of
@@ -26,6 +27,7 @@ async def start_query_execution(call: Call, aws: LocalAws) -> Json:
     if token and (known := executions.of_token(workgroup, token, request)):
         return {"QueryExecutionId": known}
     execution = _new_execution(call, aws, workgroup, terms.output_prefix, terms.encryption, terms.cutoff_bytes)
+    execution.fault = aws.faults.take_outcome(call.target, json.dumps(call.body))
     executions.add(execution)
     if token:
         executions.remember_token(workgroup, token, request, execution.id)

@@ -33,6 +33,8 @@ async def run_execution(execution: Execution, aws: LocalAws) -> None:
             return
         execution.state, execution.started_at = "RUNNING", aws.clock.now()
         try:
+            if execution.fault is not None:
+                raise QueryFailedError(execution.fault.code, execution.fault.message, category=1)
             result = await _answer(execution, aws)
             await _store(execution, aws, result)
         except QueryFailedError as error:

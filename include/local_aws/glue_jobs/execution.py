@@ -27,7 +27,9 @@ _LONGEST_ERROR = 2000
 
 
 async def execute_run(run: JobRun, aws: LocalAws) -> None:
-    """Run to SUCCEEDED, FAILED, TIMEOUT or STOPPED; a failed run is tried again as MaxRetries says. Never raises."""
+    """Run to SUCCEEDED, FAILED, TIMEOUT or STOPPED, or to the end that a fault says; a failed run is tried again as MaxRetries
+    says. Never raises.
+    """
     await _attempt(run, aws)
     if run.state == "FAILED" and run.attempt < int(run.job.get("MaxRetries") or 0):
         again = JobRun(
@@ -46,17 +48,17 @@ async def _attempt(run: JobRun, aws: LocalAws) -> None:
     started = time.monotonic()
     state, error = "FAILED", ""
     try:
-        launch = await _prepare(run, arguments, aws, folder)
-        if run.stop_requested:
-            state = "STOPPED"
-        else:
-            state, error = await _run_process(run, launch, aws)
+        await _wait_for_capacity(run, aws)
+        started = time.monotonic()
+        state, error = await _run(run, arguments, aws, folder)
     except (AwsError, ClientError, ValueError, OSError) as failure:
         error = failure.message if isinstance(failure, AwsError) else f"{type(failure).__name__}: {failure}"
     except Exception as failure:
         error = f"local Glue failed: {failure!r}"
         raise
     finally:
+        if run.fault is not None and run.ends_as and state != "STOPPED":
+            state, error = run.ends_as, run.fault.message
         run.execution_s = round(time.monotonic() - started)
         await ship_log(run.id, arguments, folder, aws)
         run.move(state, aws.clock.now(), error[:_LONGEST_ERROR])
@@ -72,6 +74,24 @@ def _tell_end(run: JobRun, aws: LocalAws) -> None:
         "message": run.error or f"Job run {run.state.lower()}",
     }  # fmt: skip
     base_events.emit(aws.settings.account_id, aws.settings.region, "aws.glue", "Glue Job State Change", detail)
+
+
+async def _wait_for_capacity(run: JobRun, aws: LocalAws) -> None:
+    """WAITING, as long as the run's fault says and nobody stops it."""
+    if run.fault is None or not run.fault.waits_s:
+        return
+    run.move("WAITING", aws.clock.now())
+    deadline = time.monotonic() + run.fault.waits_s
+    while time.monotonic() < deadline and not run.stop_requested:
+        await asyncio.sleep(0.1)
+
+
+async def _run(run: JobRun, arguments: Arguments, aws: LocalAws, folder: Path) -> tuple[str, str]:
+    """Prepare the script and run it; returns the final state and its error message. An expired run never began."""
+    if run.stop_requested or run.ends_as == "EXPIRED":
+        return "STOPPED" if run.stop_requested else run.ends_as, ""
+    launch = await _prepare(run, arguments, aws, folder)
+    return ("STOPPED", "") if run.stop_requested else await _run_process(run, launch, aws)
 
 
 async def _prepare(run: JobRun, arguments: Arguments, aws: LocalAws, folder: Path) -> Launch:

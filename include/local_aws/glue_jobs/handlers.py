@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from include.local_aws.calls import AwsError, Call, Handler, Json
 from include.local_aws.core import LocalAws
 from include.local_aws.glue_jobs.execution import execute_run, stop_process
@@ -27,6 +29,7 @@ async def start_job_run(call: Call, aws: LocalAws) -> Json:
         new_run_id(), job, arguments, int(call.body.get("Timeout") or job.get("Timeout") or _DEFAULT_TIMEOUT_MINUTES),
         aws.clock.now(), workers=int(call.body.get("NumberOfWorkers") or job.get("NumberOfWorkers") or 2),
         worker_type=str(call.body.get("WorkerType") or job.get("WorkerType") or "G.1X"),
+        fault=aws.faults.take_outcome(call.target, json.dumps(call.body)),
     )  # fmt: skip
     runs.add(run)
     aws.background(execute_run(run, aws))

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from include.local_aws.calls import AwsError, Json
 from include.local_aws.core import LocalAws
+from include.local_aws.faults import Fault
 from include.local_aws.glue_jobs.arguments import Arguments
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
@@ -21,7 +22,10 @@ def new_run_id() -> str:
 
 @dataclass
 class JobRun:
-    """One run. `arguments` are those of the request (what Glue shows), `job` the definition it started from."""
+    """One run. `arguments` are those of the request (what Glue shows), `job` the definition it started from.
+
+    `fault`: an armed one that says whether the run waits, and how it ends.
+    """
 
     id: str
     job: Json
@@ -39,10 +43,16 @@ class JobRun:
     workers: int = 2
     worker_type: str = "G.1X"
     process_id: int | None = field(default=None, repr=False)
+    fault: Fault | None = None
 
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def ends_as(self) -> str:
+        """The state that its fault makes it end in; empty where none does."""
+        return self.fault.ends if self.fault is not None else ""
 
     def move(self, state: str, now: datetime, error: str = "") -> None:
         """Enter a state; a final one ends the run."""
