@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
+from include.deploy.template import TEMPLATE, parse_template
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE_PATH = ROOT / "include" / "infra" / "pipeline.yaml"
+TEMPLATE_PATH = ROOT / TEMPLATE
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 PSEUDO = {"AWS::Partition": "aws", "AWS::AccountId": ACCOUNT, "AWS::Region": REGION}
@@ -41,34 +41,9 @@ _NAME_PROPERTIES = (
 _NO_VALUE = object()
 
 
-class _Loader(yaml.SafeLoader):
-    pass
-
-
-def _construct(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _construct)
-
-
 def read_template() -> dict[str, Any]:
     """Load the template with its short forms as ``{"Ref": …}`` and ``{"Fn::…": …}``."""
     return parse_template(TEMPLATE_PATH.read_text())
-
-
-def parse_template(text: str) -> dict[str, Any]:
-    """A template's text, as ``read_template`` does."""
-    template: dict[str, Any] = yaml.load(text, _Loader)
-    return template
 
 
 class Rendered:

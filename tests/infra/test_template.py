@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from lake_airflow.run_log import LAG_HOURS, NAMESPACE, TO_LOOK_AT
 
 from include.deploy.bundle import CAPTURE
 from include.deploy.settings import CAPTURE_OUTPUTS, KEY_BY_OUTPUT, LOOKUP_OUTPUTS
-from include.deploy.template import read_template_body
+from include.deploy.template import LIMIT_BYTES, TEMPLATE, TemplateTooLargeError, read_template_body
 from include.dynamo_lake.names import PipelineNames
 from tests.infra.policies import statements_of
 from tests.infra.template import (
@@ -23,11 +24,9 @@ from tests.infra.template import (
     WITHOUT_CAPTURE,
     WITHOUT_LOOKUP,
     Rendered,
-    parse_template,
     read_template,
 )
 
-TEMPLATE_BODY_LIMIT_BYTES = 51_200
 HOLDS_DATA = {"MainTable", "LookupTable", "Key", "Bucket", "LakeDatabase", "AnalyticsDatabase"}
 
 
@@ -68,15 +67,22 @@ def test_every_reference_exists() -> None:
     assert {name for name in used - known if not name.startswith("AWS::")} == set()
 
 
-def test_the_template_fits_into_one_request() -> None:
-    assert len(read_template_body(ROOT).encode()) <= TEMPLATE_BODY_LIMIT_BYTES
+def test_the_template_fits_into_one_request_with_room_to_grow() -> None:
+    assert len(read_template_body(ROOT).encode()) <= LIMIT_BYTES * 9 // 10
+
+
+def test_a_template_that_does_not_fit_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    (tmp_path / TEMPLATE).parent.mkdir(parents=True)
+    (tmp_path / TEMPLATE).write_text(TEMPLATE_PATH.read_text().replace("One pipeline", "x" * LIMIT_BYTES, 1))
+    with pytest.raises(TemplateTooLargeError, match=f"CloudFormation takes {LIMIT_BYTES}"):
+        read_template_body(tmp_path)
 
 
 def test_what_is_sent_is_the_template_without_what_linters_read() -> None:
     raw = read_template()
     for resource in raw["Resources"].values():
         resource.pop("Metadata", None)
-    assert parse_template(read_template_body(ROOT)) == raw
+    assert json.loads(read_template_body(ROOT)) == raw
 
 
 def test_what_holds_data_outlives_the_stack() -> None:
