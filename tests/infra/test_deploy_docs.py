@@ -6,34 +6,30 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from decimal import Decimal
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 
 from include.deploy.pausing import KINDS, dag_ids
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.erasure import export_days, noncurrent_days
+from include.dynamo_lake.names import PipelineNames
 from include.local_aws.process import RunningLocalAws
-from tests.infra.aws_cli import commands_of, mistakes_of, run
+from tests.infra.aws_cli import mistakes_of, run
+from tests.infra.deploy_docs import AS_ACCOUNT, AS_READER, AWS, BLOCKS, NOT_LOCAL, RUN, TEXT, TO_AIRFLOW, in_account
 from tests.infra.policies import statements_of
 from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, mwaa
 from tests.infra.template import ACCOUNT, PARAMETERS, REGION, ROOT, Rendered, read_template
 
-TEXT = (ROOT / "docs" / "deploy.md").read_text()
-BLOCKS = [
-    (kind, script)
-    for _, kind, script in re.findall(r"^( *)```(\S[^\n]*)\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL)
-]
-RUN = [script for kind, script in BLOCKS if kind == "bash test"]
-AWS = [command for kind, script in BLOCKS if kind == "bash aws" for command in commands_of(script)]
 PIPELINE = read_declaration("campaign")
 _KEPT = (PIPELINE.retention.time_travel_days, PIPELINE.retention.erase_within_days)
 RETENTION_DAYS = export_days(*_KEPT) + noncurrent_days(*_KEPT)
 HOURS, CRAWLERS, CHECKS = 730, 3, 4
 MB = 10**6
-EXAMPLE_ACCOUNT = "111122223333"
 
 
 def test_every_block_says_what_is_done_with_it() -> None:
@@ -46,22 +42,51 @@ def test_a_call_that_only_aws_answers_has_its_shape(command: list[str]) -> None:
     assert mistakes_of(command) == []
 
 
-@pytest.mark.parametrize(
-    "command",
-    [command for command in AWS if command[1] in {"s3api", "iam", "sns"}],
-    ids=lambda command: " ".join(command[1:3]),
-)
-def test_a_call_that_local_aws_answers_is_made(session: boto3.Session, command: list[str]) -> None:
-    sns = session.client("sns")
+def test_every_call_is_made_by_a_test_or_listed_as_one_that_local_aws_has_not() -> None:
+    not_local = [command for command in AWS if (command[1], command[2]) in NOT_LOCAL]
+    assert sorted(AWS) == sorted([*AS_ACCOUNT, *TO_AIRFLOW, *AS_READER, *not_local])
+    assert {(service, operation) for _, service, operation, *_ in not_local} == NOT_LOCAL.keys()
+    assert [f"`{' '.join(call)}`" for call in NOT_LOCAL if f"`{' '.join(call)}`" not in TEXT] == [], "readers are told"
+
+
+@pytest.fixture
+def there_already(session: boto3.Session) -> Iterator[None]:
+    """What the document's calls find in an account: the alarms' topic, the readers' table with its optimizers."""
+    sns, glue = session.client("sns"), session.client("glue")
     topic = sns.create_topic(Name="campaign-alarms")["TopicArn"]
-    run(session, [word.replace(EXAMPLE_ACCOUNT, LOCAL.account) for word in command])
+    database, table = PipelineNames(PIPELINE.name).analytics_database, PIPELINE.target.table
+    glue.create_database(DatabaseInput={"Name": database})
+    glue.create_table(DatabaseName=database, TableInput={"Name": table})
+    for kind in ("retention", "orphan_file_deletion"):
+        glue.create_table_optimizer(
+            CatalogId=LOCAL.account,
+            DatabaseName=database,
+            TableName=table,
+            Type=kind,
+            TableOptimizerConfiguration={"enabled": False},
+        )
+    yield
+    glue.delete_table(DatabaseName=database, Name=table)
+    glue.delete_database(Name=database)
     sns.delete_topic(TopicArn=topic)
 
 
+@pytest.mark.usefixtures("there_already")
+@pytest.mark.parametrize("command", AS_ACCOUNT, ids=lambda command: " ".join(command[1:3]))
+def test_a_call_of_whoever_deploys_is_answered_by_local_aws(session: boto3.Session, command: list[str]) -> None:
+    run(session, in_account(command, LOCAL.account))
+
+
+@pytest.mark.parametrize("call", NOT_LOCAL, ids=" ".join)
+def test_what_local_aws_has_not_it_refuses(session: boto3.Session, call: tuple[str, str]) -> None:
+    (command,) = (one for one in AWS if (one[1], one[2]) == call)
+    with pytest.raises((ClientError, EndpointConnectionError)):
+        run(session, in_account(command, LOCAL.account))
+
+
 def test_airflows_requests_are_those_that_airflow_takes(session: boto3.Session) -> None:
-    requests = [command for command in AWS if command[1:3] == ["mwaa", "invoke-rest-api"]]
     with mwaa(session, paused=dict.fromkeys(dag_ids([PIPELINE.name]), True)) as double:
-        for command in requests:
+        for command in TO_AIRFLOW:
             run(session, command)
         assert double.paused == {**dict.fromkeys(dag_ids([PIPELINE.name]), False), HOURLY: True}, (
             "the upgrade pauses it"
