@@ -14,7 +14,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.deploy.destroy import Deletion, destroy
-from include.deploy.environments import Environment, UnknownEnvironmentError, read_environment
+from include.deploy.environments import Environment, UnknownEnvironmentError, read_environment, require_pipeline
 from include.deploy.release import Release
 from include.deploy.stack import Say
 from include.dynamo_lake.errors import DeclarationError, LakeError
@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         environment = read_environment(ROOT, options.env)
         if options.pipeline:
+            # What is taken away need not be declared any more.
+            if options.command == "deploy":
+                require_pipeline(environment, options.pipeline)
             environment = dataclasses.replace(environment, pipelines=(options.pipeline,))
         _COMMANDS[options.command](environment, options, say)
     except (UnknownEnvironmentError, DeclarationError) as error:

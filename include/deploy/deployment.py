@@ -136,7 +136,11 @@ def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choice
     bundle = build_bundle(root)
     principals = resolve_principals(session, choices.airflow_principal, choices.reader_principal, present, names.stack)
     adopts = resolve_adoption(
-        source_account(session), table_keys(pipeline), choices.adopt_tables, present, bool(kept.bucket)
+        source_account(session),
+        table_keys(pipeline),
+        choices.adopt_tables,
+        present,
+        bool(kept.bucket) or kept.databases,
     )
     template, tags = read_template_body(root), {"pipeline": pipeline.name, "owner": pipeline.owner}
 

@@ -23,19 +23,25 @@ def write_dist(root: Path, folder: Path) -> dict[str, str]:
     """Write the bundles of the checkout at ``root`` into ``folder`` (made anew); return the file by plain name.
 
     The index ``bundle.json`` holds the same, with both versions.
+
+    Raises:
+        BundleError: the checkout is not complete, or the folder holds something else.
     """
     code = build_bundle(root)
     airflow = build_airflow_bundle(root, code.version)
+    if folder.exists() and any(folder.iterdir()) and not (folder / INDEX).is_file():
+        raise BundleError(f"{folder} holds something else than bundles and would be made anew: name another folder")
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "dags").mkdir(parents=True)
     files = {**code.files, PLUGINS: airflow.plugins, REQUIREMENTS: airflow.requirements}
     named = {name: _hashed_name(name, content) for name, content in files.items()}
+    # The index first: by it a folder that broke off is known as one of bundles.
+    index = {"code": code.version, "plugins": airflow.plugins_version, "files": named}
+    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
     for name, content in files.items():
         (folder / named[name]).write_bytes(content)
     for name, content in airflow.dags.items():
         (folder / "dags" / name).write_bytes(content)
-    index = {"code": code.version, "plugins": airflow.plugins_version, "files": named}
-    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
     return named
 
 

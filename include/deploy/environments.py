@@ -97,6 +97,12 @@ def read_environment(root: Path, name: str) -> Environment:
     return Environment(**{**table, "name": name, "pipelines": tuple(pipelines)})
 
 
+def cli_options(session: boto3.Session) -> str:
+    """What a line of the AWS CLI needs besides to act where the session does."""
+    profile = "" if session.profile_name == "default" else f" --profile {session.profile_name}"
+    return f" --region {session.region_name}{profile}"
+
+
 def require_account(session: boto3.Session, account: str) -> None:
     """Refuse credentials of another account: WrongAccountError names both."""
     found = session.client("sts").get_caller_identity()["Account"]
@@ -104,6 +110,14 @@ def require_account(session: boto3.Session, account: str) -> None:
         raise WrongAccountError(
             f"the credentials are of account {found}, the environment is in {account}: use a profile of that account, "
             f"or mend `account` in {ENVIRONMENTS}"
+        )
+
+
+def require_pipeline(environment: Environment, pipeline: str) -> None:
+    """Refuse a pipeline that is not the environment's: its bucket, where it names one, holds another."""
+    if pipeline not in environment.pipelines:
+        raise UnknownEnvironmentError(
+            f"{ENVIRONMENTS} [{environment.name}] has no pipeline {pipeline!r}; it has: {', '.join(environment.pipelines)}"
         )
 
 

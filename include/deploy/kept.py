@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from include.deploy.change_sets import WantedStack
+from include.deploy.environments import cli_options
 from include.deploy.storage import Storage
 from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PipelineNames
@@ -119,10 +120,10 @@ def _read_key(session: boto3.Session, names: PipelineNames, bucket: str, own_key
             f"bucket {bucket} exists and is encrypted with {arn}, a key of your own: name it as key_arn"
         )
     if metadata["KeyState"] != "Enabled":
-        key_id = metadata["KeyId"]
+        key_id, options = metadata["KeyId"], cli_options(session)
         raise KeptDataError(
             f"bucket {bucket} is there, but its key is {metadata['KeyState']}: run `aws kms cancel-key-deletion --key-id "
-            f"{key_id}; aws kms enable-key --key-id {key_id}`, or delete the bucket"
+            f"{key_id}{options}; aws kms enable-key --key-id {key_id}{options}`, or delete the bucket"
         )
     return metadata["KeyId"]
 
@@ -150,7 +151,7 @@ def _read_databases(session: boto3.Session, names: PipelineNames, bucket: str | 
     present = {name: place for name, place in places.items() if place is not None}
     whole = len(present) == len(places) and set(present.values()) == {f"s3://{bucket}/warehouse"}
     if present and not whole:
-        commands = "; ".join(f"aws glue delete-database --name {name}" for name in present)
+        commands = "; ".join(f"aws glue delete-database --name {name}{cli_options(session)}" for name in present)
         raise KeptDataError(
             f"of the lake of {names.pipeline} there is but {' and '.join(f'{n} ({p})' for n, p in present.items())}: "
             f"run `{commands}`, deploy again, then bootstrap"

@@ -90,14 +90,21 @@ def require_usable(mwaa: Mwaa, *, may_replace: bool) -> None:
         )
 
 
+def file_keys(bundle: AirflowBundle) -> dict[str, str]:
+    """Names of plugins and requirements in the bucket, by their content; the plugins hold the merge code's version too."""
+    return {
+        "Plugins": f"{FOLDER}/plugins-{bundle.plugins_version[:16]}-{bundle.code_version[:16]}.zip",
+        "Requirements": f"{FOLDER}/requirements-{bundle.requirements_version[:16]}.txt",
+    }
+
+
 def upload_airflow(s3: Any, bucket: str, bundle: AirflowBundle, say: Say) -> dict[str, str]:
-    """Put plugins and requirements under names of their content, and return the environment's fields that name them."""
-    plugins = (f"{FOLDER}/plugins-{bundle.plugins_version[:16]}-{bundle.code_version[:16]}.zip", bundle.plugins)
-    requirements = (f"{FOLDER}/requirements-{bundle.requirements_version[:16]}.txt", bundle.requirements)
+    """Put plugins and requirements where they are missing, and return the environment's fields that name them."""
+    contents = {"Plugins": bundle.plugins, "Requirements": bundle.requirements}
     named: dict[str, str] = {}
-    for part, (key, content) in (("Plugins", plugins), ("Requirements", requirements)):
+    for part, key in file_keys(bundle).items():
         named[f"{part}S3Path"] = key
-        named[f"{part}S3ObjectVersion"] = _put_once(s3, bucket, key, content, say)
+        named[f"{part}S3ObjectVersion"] = _put_once(s3, bucket, key, contents[part], say)
     return named
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from include.deploy.environments import cli_options
 from include.deploy.storage import Storage
 from include.dynamo_lake.declaration import Retention
 from include.dynamo_lake.erasure import export_days, noncurrent_days
@@ -17,6 +18,8 @@ from include.dynamo_lake.errors import TerminalError
 if TYPE_CHECKING:
     import boto3
 
+# What the bucket lacks, and the command that mends it.
+Finding = tuple[str, str]
 _NONE_SET = frozenset([
     "NoSuchBucketPolicy",
     "NoSuchLifecycleConfiguration",
@@ -54,7 +57,8 @@ def check_own_bucket(session: boto3.Session, storage: Storage, retention: Retent
         raise OwnBucketError(bucket, (f"it cannot be reached ({error}); name it right, or make it",)) from error
     checks = (_encryption, _versioning, _public_access, _policy)
     findings = [check(s3, storage) for check in checks] + [_lifecycle(s3, bucket, retention)]
-    if found := tuple(finding for finding in findings if finding):
+    options = cli_options(session)
+    if found := tuple(f"{what}; run `{command}{options}`" for what, command in filter(None, findings)):
         raise OwnBucketError(bucket, found)
 
 
@@ -79,7 +83,7 @@ def expiry_rules(retention: Retention) -> list[dict[str, Any]]:
     ]
 
 
-def _encryption(s3: Any, storage: Storage) -> str | None:
+def _encryption(s3: Any, storage: Storage) -> Finding | None:
     rule = {
         "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": storage.own_key_arn},
         "BucketKeyEnabled": True,
@@ -96,14 +100,14 @@ def _encryption(s3: Any, storage: Storage) -> str | None:
     )
 
 
-def _versioning(s3: Any, storage: Storage) -> str | None:
+def _versioning(s3: Any, storage: Storage) -> Finding | None:
     if s3.get_bucket_versioning(Bucket=storage.bucket).get("Status") == "Enabled":
         return None
     command = "put-bucket-versioning --versioning-configuration"
     return _finding("it keeps no versions", storage.bucket, command, {"Status": "Enabled"})
 
 
-def _public_access(s3: Any, storage: Storage) -> str | None:
+def _public_access(s3: Any, storage: Storage) -> Finding | None:
     found = _read(lambda: s3.get_public_access_block(Bucket=storage.bucket)["PublicAccessBlockConfiguration"])
     if found == _ACCESS:
         return None
@@ -111,7 +115,7 @@ def _public_access(s3: Any, storage: Storage) -> str | None:
     return _finding("it may be made public", storage.bucket, command, _ACCESS)
 
 
-def _policy(s3: Any, storage: Storage) -> str | None:
+def _policy(s3: Any, storage: Storage) -> Finding | None:
     found = _read(lambda: json.loads(s3.get_bucket_policy(Bucket=storage.bucket)["Policy"])) or {
         "Version": "2012-10-17",
         "Statement": [],
@@ -141,7 +145,7 @@ def _refuses_plain_text(statement: dict[str, Any]) -> bool:
     )
 
 
-def _lifecycle(s3: Any, bucket: str, retention: Retention) -> str | None:
+def _lifecycle(s3: Any, bucket: str, retention: Retention) -> Finding | None:
     """Rules that expire sooner would take what runs still need, later ones would break the declared erasure."""
     found = _read(lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]) or []
     present = {rule.get("ID"): rule for rule in found}
@@ -154,9 +158,9 @@ def _lifecycle(s3: Any, bucket: str, retention: Retention) -> str | None:
     return _finding(f"its lifecycle lacks the rules {', '.join(lacking)}", bucket, command, {"Rules": rules})
 
 
-def _finding(what: str, bucket: str, command: str, value: dict[str, Any]) -> str:
+def _finding(what: str, bucket: str, command: str, value: dict[str, Any]) -> Finding:
     operation, option = command.split()
-    return f"{what}; run `aws s3api {operation} --bucket {bucket} {option} {shlex.quote(json.dumps(value))}`"
+    return what, f"aws s3api {operation} --bucket {bucket} {option} {shlex.quote(json.dumps(value))}"
 
 
 def _read(request: Callable[[], Any]) -> Any:

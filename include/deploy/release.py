@@ -21,6 +21,7 @@ from include.deploy.mwaa import (
     READY,
     Mwaa,
     build_update,
+    file_keys,
     read_mwaa,
     require_updated,
     require_usable,
@@ -76,6 +77,8 @@ class Release:
         paused = self._bring_to_rest(mwaa) if mwaa else ()
         deployed = tuple(deploy(self.session, self.root, pipeline, choices, self.say) for pipeline in self.pipelines)
         if mwaa:
+            # Runs may have been waited for through hours, and others change the environment too.
+            mwaa = self._usable(mwaa.name)
             self._bring_up_airflow(mwaa, bundle, deployed)
         for one in deployed:
             check_stack(self.session, one, self.say)
@@ -87,7 +90,11 @@ class Release:
         if self.environment.mwaa is None:
             self.say(f"environment {self.environment.name} names no MWAA environment: stacks only")
             return None
-        mwaa = read_mwaa(self._client("mwaa"), self.environment.mwaa)
+        return self._usable(self.environment.mwaa)
+
+    def _usable(self, name: str) -> Mwaa:
+        """The environment as it is now, once it takes an update."""
+        mwaa = read_mwaa(self._client("mwaa"), name)
         require_usable(mwaa, may_replace=self.environment.replace_plugins)
         return mwaa if mwaa.status in READY else wait_until_ready(
             self._client("mwaa"), mwaa.name, self.say, sleep=self.sleep
@@ -100,8 +107,11 @@ class Release:
 
     def _show_airflow(self, mwaa: Mwaa | None, bundle: AirflowBundle) -> None:
         if mwaa:
-            present = f"-{bundle.plugins_version[:16]}-" in str(mwaa.described.get("PluginsS3Path"))
-            self.say(f"MWAA environment {mwaa.name}: plugins {'as deployed' if present else 'to be replaced'}")
+            for part, key in file_keys(bundle).items():
+                present = mwaa.described.get(f"{part}S3Path") == key
+                self.say(
+                    f"MWAA environment {mwaa.name}: {part.lower()} {'as deployed' if present else 'to be replaced'}"
+                )
             self.say(f"{len(bundle.dags)} files to s3://{mwaa.bucket}/{mwaa.dag_prefix}")
         self.say("dry run: nothing was changed")
 

@@ -103,10 +103,14 @@ def wait_for_stack(cloudformation: CloudFormationClient, name: str, seen: str | 
         StackBusyError: the ceiling is reached.
     """
     blamed: list[str] = []
-    done, told, started = 0, 0, time.monotonic()
+    done, told, started, begun = 0, 0, time.monotonic(), False
     for _ in polls(STACK_CEILING_S):
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         fresh = _events_since(cloudformation, name, seen)
+        # Until the change has an event the stack may still show how the one before it ended.
+        begun = begun or bool(fresh)
+        if not begun:
+            continue
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         seen = fresh[-1]["EventId"] if fresh else seen
         events = [event for event in fresh if event["LogicalResourceId"] != name]
         done += sum(event["ResourceStatus"].endswith("_COMPLETE") for event in events)

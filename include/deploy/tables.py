@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.deploy.environments import cli_options
 from include.dynamo_lake.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ class SourceAccount:
 
 
 def source_account(session: boto3.Session) -> SourceAccount:
-    profile = "" if session.profile_name == "default" else f" --profile {session.profile_name}"
-    return SourceAccount(session.client("dynamodb"), session.client("kms"), f" --region {session.region_name}{profile}")
+    return SourceAccount(session.client("dynamodb"), session.client("kms"), cli_options(session))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,13 @@ def test_two_checkouts_make_the_same_files_under_the_same_names(folder: Path, tm
     }
 
 
+def test_a_folder_of_something_else_is_not_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("years")
+    assert dist.main(["--into", str(tmp_path)]) == 1
+    assert "name another folder" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").is_file()
+
+
 @pytest.mark.parametrize(
     ("changed", "new_plugins", "new_code"),
     [

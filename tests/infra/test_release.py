@@ -25,6 +25,7 @@ from include.deploy.environments import (
 )
 from include.deploy.mwaa import MwaaError
 from include.deploy.pausing import PAUSED_KEY, FrozenRunError
+from include.deploy.release import Release
 from include.dynamo_lake.declaration import pipeline_names
 from include.dynamo_lake.errors import DeclarationError
 from include.local_aws.process import start_local_aws
@@ -52,6 +53,29 @@ def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, doubl
     assert lines[-1] == "dry run: nothing was changed"
     assert set(double.calls) == {"GetEnvironment"}
     assert keys(session, "") == set()
+
+
+def test_a_dry_run_tells_of_the_update_that_new_merge_code_alone_takes(
+    session: boto3.Session, checkout: Path, double: MwaaDouble, tmp_path: Path
+) -> None:
+    release(session, checkout)
+    assert f"MWAA environment {double.name}: plugins as deployed" in release(session, checkout, dry_run=True)
+    lines = release(session, copy_checkout(tmp_path / "checkout", "print('another')\n"), dry_run=True)
+    assert f"MWAA environment {double.name}: plugins to be replaced" in lines, "their stamp names the merge code"
+    assert f"MWAA environment {double.name}: requirements as deployed" in lines
+
+
+def test_what_others_set_while_runs_are_waited_for_is_kept(
+    session: boto3.Session, checkout: Path, double: MwaaDouble
+) -> None:
+    double.running[HOURLY] = ["scheduled__1"]
+
+    def meanwhile(_: float) -> None:
+        if not double.paused[HOURLY]:
+            double.fields["AirflowConfigurationOptions"] = {"core.default_timezone": "utc"}
+
+    Release(checkout, WITH_MWAA, session, session, lambda _: None, meanwhile).run(dry_run=False)
+    assert double.fields["AirflowConfigurationOptions"]["core.default_timezone"] == "utc"
 
 
 def test_a_wrong_declaration_beside_those_that_are_deployed_is_refused_before_a_dag_rests(
@@ -255,6 +279,15 @@ def test_a_bucket_of_ones_own_is_for_one_named_pipeline(tmp_path: Path) -> None:
 def test_every_declared_environment_can_be_read() -> None:
     assert read_environment(ROOT, "local") == replace(LOCAL, pipelines=pipeline_names())
     assert read_environment(ROOT, "example").mwaa == "analytics"
+
+
+def test_a_pipeline_that_is_not_the_environments_is_not_deployed_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = replace(LOCAL, bucket="mine", key_arn="arn", pipelines=("orders",))
+    monkeypatch.setattr(command, "read_environment", lambda *_: declared)
+    assert command.main(["deploy", "--env", "local", "--pipeline", NAME]) == 2
+    assert f"[local] has no pipeline '{NAME}'; it has: orders" in capsys.readouterr().err
 
 
 def test_an_unknown_environment_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,20 +12,20 @@ from include.deploy.stack import wait_for_stack
 
 
 class Changing:
-    """A stack that shows one status a look, and one finished resource each time."""
+    """A stack that shows one status a look, and one finished resource each time; none before ``late`` looks."""
 
-    def __init__(self, statuses: list[str]) -> None:
+    def __init__(self, statuses: list[str], late: int = 0) -> None:
         self.statuses = statuses
-        self.looks = 0
+        self.looks = -late
 
     def describe_stacks(self, **request: str) -> dict[str, Any]:
-        self.looks += 1
-        return {"Stacks": [{**request, "StackStatus": self.statuses.pop(0)}]}
+        return {"Stacks": [{**request, "StackStatus": self.statuses.pop(0) if self.looks > 0 else "UPDATE_COMPLETE"}]}
 
     def get_paginator(self, _: str) -> Changing:
         return self
 
     def paginate(self, **_: str) -> list[dict[str, Any]]:
+        self.looks += 1
         numbers = range(self.looks, 0, -1)
         return [
             {
@@ -58,6 +58,13 @@ def test_a_stack_that_still_cleans_up_is_waited_for_with_a_line_a_minute() -> No
         "stack demo-lake: UPDATE_COMPLETE_CLEANUP_IN_PROGRESS after 1 minutes, 2 resources done",
         "stack demo-lake: UPDATE_COMPLETE",
     ]
+
+
+@pytest.mark.usefixtures("a_look_a_minute")
+def test_the_end_of_the_change_before_is_not_taken_for_that_of_this_one() -> None:
+    changing = Changing(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"], late=2)
+    wait_for_stack(changing, "demo-lake", None, lambda _: None)
+    assert changing.statuses == [], "it was followed to its own end"
 
 
 def test_a_change_names_its_properties_and_what_may_be_replaced() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
@@ -20,6 +18,7 @@ from include.deploy.kept import KeptDataError
 from include.deploy.own_bucket import OwnBucketError, expiry_rules
 from include.deploy.stack import delete_stack
 from include.deploy.storage import ChangedStorageError, OwnBucketNeedsKeyError, resolve_storage
+from tests.infra.aws_cli import mistakes_of, run
 from tests.infra.deploying import PIPELINE, capturing, deploy_as, named
 
 REGION = "eu-central-1"
@@ -115,23 +114,13 @@ def own(session: boto3.Session) -> Callable[[str], Choices]:
 
 
 def _run_remedies(session: boto3.Session, error: OwnBucketError) -> None:
-    """Run the commands of a refusal as written; the AWS CLI's ``s3api`` is boto3's ``s3``."""
+    """Run the commands of a refusal as written."""
     for finding in error.findings:
         found = re.search(r"run `(aws .+)`$", finding, re.DOTALL)
         assert found, finding
-        _, service, operation, *options = shlex.split(found[1])
-        assert service == "s3api"
-        values = dict(zip(options[::2], options[1::2], strict=True))
-        parameters = {_parameter(name): _value(name, value) for name, value in values.items()}
-        getattr(session.client("s3"), operation.replace("-", "_"))(**parameters)
-
-
-def _parameter(option: str) -> str:
-    return "".join(part.capitalize() for part in option.removeprefix("--").split("-"))
-
-
-def _value(option: str, text: str) -> Any:
-    return text if option in ("--bucket", "--policy") else json.loads(text)
+        command = shlex.split(found[1])
+        assert (mistakes_of(command), "--region" in command) == ([], True)
+        run(session, command)
 
 
 def test_a_bucket_of_ones_own_is_refused_with_the_commands_that_mend_it_and_then_used(
@@ -156,6 +145,18 @@ def test_a_bucket_of_ones_own_is_refused_with_the_commands_that_mend_it_and_then
     )
     with pytest.raises(ChangedStorageError, match="take bucket out again"):
         deploy_as(session, checkout, pipeline, Choices(own_bucket="another-bucket", own_key_arn=choices.own_key_arn))
+
+
+def test_a_stack_over_a_bucket_of_ones_own_comes_back_over_its_tables_too(
+    session: boto3.Session, checkout: Path, own: Callable[[str], Choices]
+) -> None:
+    pipeline, choices = named("home_again"), own("home-again-bucket")
+    with pytest.raises(OwnBucketError) as raised:
+        deploy_as(session, checkout, pipeline, choices)
+    _run_remedies(session, raised.value)
+    first, _ = deploy_as(session, checkout, pipeline, choices)
+    _gone(session, first.stack)
+    assert deploy_as(session, checkout, pipeline, choices)[0] == first
 
 
 def test_what_is_ones_own_outlives_the_deletion_of_data(
