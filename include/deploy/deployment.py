@@ -16,7 +16,7 @@ from include.deploy.principals import resolve_principals
 from include.deploy.settings import build_settings
 from include.deploy.stack import Say, StackError, read_outputs, read_parameters, read_stack, require_settled
 from include.deploy.storage import Storage, resolve_storage
-from include.deploy.tables import read_stream_arns, resolve_adoption, source_account
+from include.deploy.tables import read_key_arns, read_stream_arns, resolve_adoption, source_account
 from include.deploy.template import read_template_body
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.names import PipelineNames
@@ -142,10 +142,11 @@ def _aim(session: boto3.Session, root: Path, pipeline: Pipeline, choices: Choice
         present,
         bool(kept.bucket) or kept.databases,
     )
+    keys = read_key_arns(source_account(session), table_keys(pipeline))
     template, tags = read_template_body(root), {"pipeline": pipeline.name, "owner": pipeline.owner}
 
     def wanted(streams: Mapping[str, str]) -> WantedStack:
-        parameters = build_parameters(pipeline, principals, bundle.version, not adopts, streams, storage)
+        parameters = build_parameters(pipeline, principals, bundle.version, not adopts, streams, storage, keys)
         return WantedStack(names.stack, template, {**parameters, **choices.sizes}, tags)
 
     return _Aim(names, stack is not None, kept, storage, bundle, wanted)

@@ -24,10 +24,12 @@ def build_parameters(
     create_tables: bool,
     stream_arns: Mapping[str, str],
     storage: Storage,
+    key_arns: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the parameters of ``include/infra/pipeline.yaml`` that a declaration and an environment decide.
 
     ``stream_arns``: by table, of the streams to capture; the main source's alone while the lookup's table is not made yet.
+    ``key_arns``: by table, of the tables that are encrypted with a key of their owner's.
     """
     kept = pipeline.retention
     parameters = {
@@ -46,7 +48,7 @@ def build_parameters(
     }
     if pipeline.lookup_source is not None:
         parameters |= _source_parameters("Lookup", pipeline.lookup_source)
-    return parameters | _stream_parameters(pipeline, stream_arns)
+    return parameters | _stream_parameters(pipeline, stream_arns) | _by_role(pipeline, "TableKeyArn", key_arns)
 
 
 def storage_parameters(storage: Storage) -> dict[str, str]:
@@ -75,9 +77,17 @@ def _stream_parameters(pipeline: Pipeline, stream_arns: Mapping[str, str]) -> di
     """Of the streams that are there; none without the main source's, which the function is made for."""
     if pipeline.main.table not in stream_arns:
         return {}
+    return _by_role(pipeline, "StreamArn", stream_arns)
+
+
+def _by_role(pipeline: Pipeline, suffix: str, arns: Mapping[str, str]) -> dict[str, str]:
+    """Parameters of main and lookup source from ARNs by table; one that both tables share is named once."""
     sources = {"Main": pipeline.main, "Lookup": pipeline.lookup_source}
-    tables = {role: source.table for role, source in sources.items() if source is not None}
-    return {f"{role}StreamArn": stream_arns[table] for role, table in tables.items() if table in stream_arns}
+    named: dict[str, str] = {}
+    for role, source in sources.items():
+        if source is not None and source.table in arns and arns[source.table] not in named.values():
+            named[f"{role}{suffix}"] = arns[source.table]
+    return named
 
 
 def table_keys(pipeline: Pipeline) -> tuple[TableKey, ...]:

@@ -107,6 +107,20 @@ def read_stream_arns(source: SourceAccount, tables: Iterable[TableKey]) -> dict[
     return {table["TableName"]: table["LatestStreamArn"] for table in described}
 
 
+def read_key_arns(source: SourceAccount, tables: Iterable[TableKey]) -> dict[str, str]:
+    """ARN of the customer's KMS key by table, of the tables that exist and have one: KMS asks for whoever reads them."""
+    keys = {one.table: _key_arn(source, one.table) for one in tables if _exists(source.dynamodb, one.table)}
+    return {table: key for table, key in keys.items() if key is not None}
+
+
+def _key_arn(source: SourceAccount, table: str) -> str | None:
+    key = source.dynamodb.describe_table(TableName=table)["Table"].get("SSEDescription", {}).get("KMSMasterKeyArn")
+    if key is None or key.endswith(":alias/aws/dynamodb"):  # as local AWS names the key that AWS manages
+        return None
+    manager = source.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"]
+    return key if manager == "CUSTOMER" else None
+
+
 def _exists(dynamodb: DynamoDBClient, table: str) -> bool:
     try:
         dynamodb.describe_table(TableName=table)
@@ -127,7 +141,6 @@ def _findings(source: SourceAccount, declared: TableKey) -> list[str]:
     if key != declared.key:
         findings.append(f"{name}: its key is {_spell(key)}, declared is {_spell(declared.key)}; mend the declaration")
     findings += _stream_findings(source, table)
-    findings += _key_findings(source, table)
     backups = source.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
         findings.append(
@@ -149,20 +162,6 @@ def _stream_findings(source: SourceAccount, table: TableDescriptionTypeDef) -> l
             f"`{command}=true,StreamViewType=NEW_AND_OLD_IMAGES{source.options}`"
         ]
     return []
-
-
-def _key_findings(source: SourceAccount, table: TableDescriptionTypeDef) -> list[str]:
-    """A key of the table's owner: no role of the stack may use it, so exports, crawls and streams would be refused."""
-    name, key = table["TableName"], table.get("SSEDescription", {}).get("KMSMasterKeyArn")
-    if key is None or key.endswith(":alias/aws/dynamodb"):  # as local AWS names the key that AWS manages
-        return []
-    if source.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER":
-        return []
-    return [
-        f"{name}: it is encrypted with {key}, which no role of the stack may use; run `aws dynamodb update-table "
-        f"--table-name {name} --sse-specification Enabled=true,SSEType=KMS"
-        f"{source.options}`, or let the declaration read another table"
-    ]
 
 
 def _hash_first(schema: list[KeySchemaElementTypeDef]) -> list[KeySchemaElementTypeDef]:

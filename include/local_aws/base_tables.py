@@ -38,12 +38,27 @@ class BaseTable:
 
 def find_table(account: str, region: str, name: str) -> BaseTable | None:
     """The table by name or ARN, or None."""
-    short = name.rpartition("table/")[2].split("/")[0]
-    table: dict[str, Any] | None = dynamodb._tables.get_scoped(account, region, short)
+    short, table = _short_name(name), _record(account, region, name)
     if table is None:
         return None
     names = tuple(one for one in (table["pk_name"], table["sk_name"]) if one)
     return BaseTable(short, table["TableArn"], table["TableId"], names, table["items"])
+
+
+def customer_key(account: str, region: str, name: str) -> str | None:
+    """ARN of the customer's KMS key that encrypts a table; None where AWS owns or manages the key."""
+    key = ((_record(account, region, name) or {}).get("SSEDescription") or {}).get("KMSMasterKeyArn")
+    # The base names the key that AWS manages by its alias.
+    return key if key and not key.endswith(":alias/aws/dynamodb") else None
+
+
+def _short_name(name: str) -> str:
+    return name.rpartition("table/")[2].split("/")[0]
+
+
+def _record(account: str, region: str, name: str) -> dict[str, Any] | None:
+    table: dict[str, Any] | None = dynamodb._tables.get_scoped(account, region, _short_name(name))
+    return table
 
 
 def new_stream_records(account: str, region: str, name: str, seen: int) -> tuple[list[Json], int]:

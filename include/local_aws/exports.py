@@ -13,6 +13,7 @@ from include.local_aws.base_tables import find_table
 from include.local_aws.calls import AwsError, Call, Handler, Identity, Json
 from include.local_aws.export_files import write_export
 from include.local_aws.export_requests import ExportRequest, parse_export_request
+from include.local_aws.table_keys import check_table_key
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
@@ -65,6 +66,7 @@ async def export_table(call: Call, aws: LocalAws) -> Json:
     table = find_table(call.account, call.region, table_arn)
     if table is None or table.arn != table_arn:
         raise AwsError("TableNotFoundException", f"Table not found: {table_arn}")
+    check_table_key(aws, call.identity, table_arn, call.region)
     now = aws.clock.now()
     token = call.body.get("ClientToken")
     parameters = json.dumps({key: value for key, value in call.body.items() if key != "ClientToken"}, sort_keys=True)

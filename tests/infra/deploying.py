@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 
 from include.deploy.deployment import Choices, Deployed, deploy
+from include.deploy.parameters import table_keys
 from include.deploy.tables import TableKey
 from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
 
@@ -30,6 +31,17 @@ def deploy_as(
     """Deploy, and return what the deployment said."""
     lines: list[str] = []
     return deploy(session, checkout, pipeline, choices or Choices(), lines.append), lines
+
+
+def create_adoptable(session: boto3.Session, pipeline: Pipeline, **more: object) -> None:
+    """The pipeline's tables as an application has them, with all that a stack needs of them."""
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    for declared in table_keys(pipeline):
+        create_table(session, declared, StreamSpecification=stream, **more)
+        session.client("dynamodb").update_continuous_backups(
+            TableName=declared.table, PointInTimeRecoverySpecification=recovery
+        )
 
 
 def create_table(session: boto3.Session, table: TableKey, **more: object) -> None:

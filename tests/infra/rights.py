@@ -94,6 +94,7 @@ _FOR_NOBODY = [
     ("glue:UpdateJob", f"{GLUE}:job/two-words-merge"),
     ("glue:StartJobRun", f"{GLUE}:job/other-merge"),
     ("kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/other"),
+    ("kms:GenerateDataKey", PARAMETERS["MainTableKeyArn"]),
     ("kms:ScheduleKeyDeletion", RENDERED.arn_of("Key")),
     ("iam:PassRole", JOB_ROLE),
     ("iam:PutRolePolicy", JOB_ROLE),

@@ -26,6 +26,8 @@ PARAMETERS = {
     "LookupHashKey": "product",
     "MainStreamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Orders/stream/2026-11-24T02:00:00.000",
     "LookupStreamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/Products/stream/2026-11-24T02:00:00.000",
+    "MainTableKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/orders",
+    "LookupTableKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/products",
     "BucketName": f"two-words-lake-{ACCOUNT}-{REGION}",
     "CodeVersion": "0" * 64,
     "AirflowPrincipal": f"arn:aws:iam::{ACCOUNT}:role/mwaa",
@@ -97,6 +99,8 @@ class Rendered:
             return bool(left == right)
         if function == "Fn::Not":
             return not self._decide(value[0])
+        if function == "Fn::Or":
+            return any(self._decide(part) for part in value)
         assert function == "Fn::And", function
         return all(self._decide(part) for part in value)
 

@@ -23,8 +23,10 @@ def pipeline(request: pytest.FixtureRequest) -> Pipeline:
     return read_declaration(request.param)
 
 
-def _build(pipeline: Pipeline, streams: dict[str, str] | None = None) -> dict[str, str]:
-    return build_parameters(pipeline, PRINCIPALS, "a" * 64, True, streams or {}, Storage("a-bucket"))
+def _build(
+    pipeline: Pipeline, streams: dict[str, str] | None = None, keys: dict[str, str] | None = None
+) -> dict[str, str]:
+    return build_parameters(pipeline, PRINCIPALS, "a" * 64, True, streams or {}, Storage("a-bucket"), keys or {})
 
 
 def _streams(pipeline: Pipeline) -> dict[str, str]:
@@ -49,6 +51,14 @@ def test_tables_and_keys_are_the_declared_ones(pipeline: Pipeline) -> None:
         for table in rendered.of_type("AWS::DynamoDB::Table").values()
     ]
     assert tuple(tables) == table_keys(pipeline)
+
+
+def test_a_key_that_both_tables_share_is_named_once(pipeline: Pipeline) -> None:
+    main, lookup = (one.table for one in table_keys(pipeline))
+    shared = _build(pipeline, keys={main: "arn:one", lookup: "arn:one"})
+    assert {name: value for name, value in shared.items() if "KeyArn" in name} == {"MainTableKeyArn": "arn:one"}
+    alone = _build(pipeline, keys={lookup: "arn:one"})
+    assert {name: value for name, value in alone.items() if "KeyArn" in name} == {"LookupTableKeyArn": "arn:one"}
 
 
 def test_a_declaration_without_lookup_gives_no_parameter_of_one(pipeline: Pipeline) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,9 @@ from include.deploy.deployment import Deployed
 from include.local_aws.process import RunningLocalAws, ask
 from tests.infra.deploying import PIPELINE, capturing, deploy_as
 from tests.infra.least_privilege import Right, idle_rights, read_statements, recorded_of
+from tests.infra.live_work import awaited, crawl, role_of, without
 
 pytestmark = pytest.mark.deep
-
-CEILING_S = 60.0
 
 
 @pytest.fixture
@@ -27,52 +23,11 @@ def deployed(session: boto3.Session, checkout: Path) -> Deployed:
     return deploy_as(session, checkout, capturing(PIPELINE))[0]
 
 
-@contextmanager
-def without(iam: Any, role: str, sid: str) -> Iterator[None]:
-    """Take one statement out of a role's only policy, and put it back."""
-    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    rest = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
-    assert len(rest) == len(policy["Statement"]) - 1
-    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps({**policy, "Statement": rest}))
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
-
-
-def role_of(deployed: Deployed, actor: str) -> str:
-    return deployed.outputs[f"{actor}Arn"].rpartition("/")[2]
-
-
-def awaited(read: Callable[[], Any]) -> Any:
-    """The first answer that is not None."""
-    deadline = time.monotonic() + CEILING_S
-    while (found := read()) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
-
-
 def assert_needed_offline(session: boto3.Session, running: RunningLocalAws, role: str, right: Right) -> None:
     """The recorded decisions say the same of the right that was taken away."""
     decisions = recorded_of(ask(running.endpoint_url, "GET", "/_local/decisions")["decisions"])
     mine = [one for one in decisions if one.principal == role]
     assert right not in idle_rights(read_statements(session.client("iam"), role), mine)
-
-
-def _crawl(glue: Any, deployed: Deployed) -> tuple[str, str]:
-    """Status and message of a crawl of the main table."""
-    crawler = deployed.outputs["MainCrawler"]
-    glue.start_crawler(Name=crawler)
-
-    def last() -> tuple[str, str] | None:
-        found = glue.get_crawler(Name=crawler)["Crawler"]
-        crawl = found.get("LastCrawl", {})
-        return (crawl["Status"], crawl.get("ErrorMessage", "")) if found["State"] == "READY" and crawl else None
-
-    found: tuple[str, str] = awaited(last)
-    return found
 
 
 def _run_job(glue: Any, deployed: Deployed) -> tuple[str, str]:
@@ -92,7 +47,7 @@ def _run_job(glue: Any, deployed: Deployed) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("work", "actor", "right", "refusal"),
     [
-        (_crawl, "SourceCrawlerRole", Right("Sample", "dynamodb:Scan"), "not authorized"),
+        (crawl, "SourceCrawlerRole", Right("Sample", "dynamodb:Scan"), "not authorized"),
         # Without it the job does not even get its script.
         (_run_job, "GlueJobRole", Right("ReadBatch", "s3:GetObject"), "403"),
     ],

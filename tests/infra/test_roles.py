@@ -8,9 +8,10 @@ import pytest
 
 from tests.infra.policies import allows, statements_of
 from tests.infra.rights import FORBIDDEN, NEEDED, RENDERED, ROLES
-from tests.infra.template import PARAMETERS, REGION, TEMPLATE_PATH
+from tests.infra.template import PARAMETERS, REGION, TEMPLATE_PATH, Rendered
 
 KEY = RENDERED.arn_of("Key")
+TABLE_KEYS = [PARAMETERS["MainTableKeyArn"], PARAMETERS["LookupTableKeyArn"]]
 
 
 @pytest.mark.parametrize(("role", "action", "arn"), NEEDED)
@@ -32,12 +33,25 @@ def test_every_right_names_its_action_and_resource(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_key_serves_through_s3_only(role: str) -> None:
+def test_the_key_serves_through_s3_only_and_the_tables_keys_through_dynamodb(role: str) -> None:
+    services = {f"s3.{REGION}.amazonaws.com": [KEY], f"dynamodb.{REGION}.amazonaws.com": TABLE_KEYS}
     for statement in statements_of(RENDERED, role):
         if any(action.startswith("kms:") for action in statement["Action"]):
-            assert statement["Resource"] == [KEY]
             via = statement["Condition"]["StringEquals"]["kms:ViaService"]
-            assert via == f"s3.{REGION}.amazonaws.com"
+            assert statement["Resource"] == services[via]
+            assert via.startswith("s3.") or statement["Action"] == ["kms:Decrypt"], "it writes under no table's key"
+
+
+@pytest.mark.parametrize("key", TABLE_KEYS)
+def test_the_tables_keys_serve_those_who_read_the_tables(key: str) -> None:
+    readers = {role for role in ROLES if allows(RENDERED, role, "kms:Decrypt", key)}
+    assert readers == {"AirflowRole", "SourceCrawlerRole", "CaptureRole"}
+
+
+def test_tables_without_a_key_of_their_owners_give_no_right_to_one() -> None:
+    without = Rendered({name: value for name, value in PARAMETERS.items() if not name.endswith("TableKeyArn")})
+    kept = {arn for role in ROLES for one in statements_of(without, role) for arn in one["Resource"] if ":kms:" in arn}
+    assert kept == {KEY}
 
 
 def test_every_wildcard_resource_gives_its_reason() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from include.local_aws.calls import AwsError, Identity, Json
 from include.local_aws.core import LocalAws
+from include.local_aws.table_keys import check_table_key
 
 _KEPT = ("Description", "Owner", "PartitionKeys", "ViewOriginalText", "ViewExpandedText")
 
@@ -19,6 +20,10 @@ class CrawlCatalog:
     def authorize(self, action: str, arn: str, context: Json | None = None) -> None:
         """Raises AwsError (AccessDeniedException) when the role may not do this; `context`: condition keys."""
         self._aws.authorize_identity(self._identity, action, arn, context=context)
+
+    def check_table_key(self, arn: str) -> None:
+        """Raises AwsError (AccessDeniedException) when the role may not read under the table's key."""
+        check_table_key(self._aws, self._identity, arn, self._aws.settings.region)
 
     async def check_database(self) -> None:
         """Raises AwsError when the database is missing or may not be read."""

@@ -21,6 +21,7 @@ async def crawl_dynamodb(target: Json, prefix: str, catalog: CrawlCatalog, aws: 
     catalog.authorize("dynamodb:DescribeTable", arn)
     table: Json = (await aws.call("DynamoDB_20120810.DescribeTable", {"TableName": name}))["Table"]
     catalog.authorize("dynamodb:Scan", arn)
+    catalog.check_table_key(arn)
     scan_all = target.get("scanAll", target.get("ScanAll", True)) is not False
     items = [item async for item in _read_items(name, aws, None if scan_all else _SAMPLE_ITEMS)]
     columns = infer_columns(items) or _key_columns(table)

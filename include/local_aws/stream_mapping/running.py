@@ -15,6 +15,7 @@ from include.local_aws.stream_mapping.disturbance import Disturbance
 from include.local_aws.stream_mapping.failures import build_failure
 from include.local_aws.stream_mapping.lanes import Lane, lane_of
 from include.local_aws.stream_mapping.model import STREAM_HOURS, StreamMapping, mapping_of
+from include.local_aws.table_keys import check_table_key
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
@@ -89,6 +90,7 @@ class RunningMapping:
         identity = base_functions.execution_identity(configuration)
         for action in READ_ACTIONS:
             self._aws.authorize_identity(identity, action, mapping.stream.arn, mapping.region)
+        check_table_key(self._aws, identity, mapping.stream.arn, mapping.region)
 
     def _configuration(self, mapping: StreamMapping) -> Json:
         found = base_functions.find_function(mapping.account, mapping.region, mapping.function_name)
