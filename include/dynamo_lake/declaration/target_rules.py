@@ -124,9 +124,12 @@ def _required(table: Table, column: Table, path: str) -> Iterator[Mistake]:
 
 
 def _key_column(table: Table, attribute: Table, path: str) -> Iterator[Mistake]:
-    column = next((c for c in table["target"]["columns"] if c.get("from") == attribute["name"]), None)
-    if column is None:
+    target = table["target"]
+    columns = [column for column in target["columns"] if column.get("from") == attribute["name"]]
+    if not columns:
         return
+    # Other columns may show the attribute as something else, such as the partition's time.
+    column = next((column for column in columns if column.get("name") in target["row_key"]), columns[0])
     path = f"{path}.{column['name']}"
     if column.get("required") is False:
         yield Mistake(f"{path}.required", "a key column is never null", "Write required = true")

@@ -107,6 +107,29 @@ def test_a_number_key_is_looked_up_by_a_decimal() -> None:
     assert "no lookup item could be typed" in mistakes_of(text)["lookup.on[0].target"]
 
 
+READINGS = (Path(__file__).parents[2] / "pipelines" / "readings.toml").read_text()
+TIMED = READINGS.replace(
+    'key = [{ name = "meter", type = "S" }]',
+    'key = [{ name = "meter", type = "S" }, { name = "installedAt", type = "S" }]',
+).replace(
+    '  { name = "kwh"',
+    '  { name = "installed", type = "string", from = "installedAt", required = true },\n  { name = "kwh"',
+)
+
+
+def test_a_sort_key_is_the_partitions_time_and_beside_it_a_key_column() -> None:
+    text = TIMED.replace('row_key = ["meter", "reading"]', 'row_key = ["meter", "installed", "reading"]')
+    assert parse(text, "readings").target.row_key == ("meter", "installed", "reading")
+
+
+def test_a_row_key_of_a_time_that_two_keys_may_spell_is_refused() -> None:
+    lines = TIMED.splitlines()
+    key_column = next(line for line in lines if '"installed"' in line)
+    first = TIMED.replace(key_column + "\n", "").replace("columns = [\n", f"columns = [\n{key_column}\n")
+    text = first.replace('row_key = ["meter", "reading"]', 'row_key = ["meter", "installed_at", "reading"]')
+    assert "Declare string" in mistakes_of(text, "readings")["target.columns.installed_at.type"]
+
+
 @pytest.mark.parametrize("cron", ["*/15 * * * *", "0 0-6/2 1,15 * 1-5", "59 23 31 12 7"])
 def test_a_cron_expression_in_range_is_taken(cron: str) -> None:
     assert parse(SHIPPED.replace("0 * * * *", cron)).schedule.cron == cron
