@@ -29,19 +29,20 @@ class DagsUnreadError(TransientError):
 
 
 def put_dag_files(s3: Any, mwaa: Mwaa, files: Mapping[str, bytes], say: Say) -> datetime:
-    """Put the files and remove what this project had there before; return AWS's time of the last put.
+    """Remove what this project had there before and put the files; return AWS's time of the last put.
 
-    The stamp goes first: a DAG file is never newer than the version it is compared with.
+    The stamp goes last: an upload that broke off leaves the one before it, so that no run passes for the new version.
     """
     wanted = {mwaa.dag_prefix + name: content for name, content in files.items()}
     put_at = datetime.min.replace(tzinfo=UTC)
-    for key in sorted(wanted, key=lambda one: (not one.endswith(f"/{STAMP}"), one)):
-        answer = s3.put_object(Bucket=mwaa.bucket, Key=key, Body=wanted[key])
-        put_at = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    stamp = mwaa.dag_prefix + STAMP
     listed = s3.list_objects_v2(Bucket=mwaa.bucket, Prefix=mwaa.dag_prefix).get("Contents", [])
     for stale in sorted({entry["Key"] for entry in listed} - wanted.keys()):
         s3.delete_object(Bucket=mwaa.bucket, Key=stale)
         say(f"removed s3://{mwaa.bucket}/{stale}")
+    for key in sorted(wanted, key=lambda one: (one == stamp, one)):
+        answer = s3.put_object(Bucket=mwaa.bucket, Key=key, Body=wanted[key])
+        put_at = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     say(f"uploaded {len(wanted)} files to s3://{mwaa.bucket}/{mwaa.dag_prefix}")
     return put_at
 

@@ -70,13 +70,15 @@ def delete_stack(cloudformation: CloudFormationClient, name: str, say: Say) -> N
     if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "DELETE_IN_PROGRESS":
         require_settled(stack)
     stack_id = stack["StackId"]
+    seen = newest_event(cloudformation, stack_id)
     cloudformation.delete_stack(StackName=stack_id)
     for _ in polls(STACK_CEILING_S):
         status = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
         if status == "DELETE_COMPLETE":
             say(f"stack {name}: DELETE_COMPLETE")
             return
-        if status == "DELETE_FAILED":
+        # Until the deletion has an event the stack may still show how the one before it ended.
+        if status == "DELETE_FAILED" and newest_event(cloudformation, stack_id) != seen:
             raise StackError(f"stack {name} ended as {status}: {'; '.join(read_failures(cloudformation, name))}")
     raise StackBusyError(f"stack {name} is still being deleted after {STACK_CEILING_S / 60:.0f} minutes: run it again")
 

@@ -13,6 +13,7 @@ import botocore.client
 import pytest
 
 from include.deploy import __main__ as command
+from include.deploy.bundle import build_bundle
 from include.deploy.dag_files import DagImportError
 from include.deploy.destroy import Deletion, MoreThanOneError, NotConfirmedError, UndeletedObjectsError, destroy
 from include.deploy.environments import (
@@ -153,6 +154,27 @@ def test_a_broken_deployment_is_gone_on_with_and_unpauses_what_it_had_paused(
     lines = release(session, checkout)
     assert double.paused == PAUSED, "the error of the files before is not that of the mended ones"
     assert f"unpaused {HOURLY}" in lines
+
+
+def test_an_upload_of_dag_files_that_broke_off_does_not_pass_for_the_new_version(
+    session: boto3.Session, checkout: Path, double: MwaaDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    release(session, checkout)
+    real = botocore.client.BaseClient._make_api_call
+
+    def break_off(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation == "PutObject" and parameters["Key"].endswith("/on_change.py"):
+            raise ConnectionError
+        return real(client, operation, parameters)
+
+    changed = copy_checkout(tmp_path / "checkout", "print('another')\n")
+    with monkeypatch.context() as broken:
+        broken.setattr("botocore.client.BaseClient._make_api_call", break_off)
+        with pytest.raises(ConnectionError):
+            release(session, changed)
+    stamp = session.client("s3").get_object(Bucket=MWAA_BUCKET, Key="dags/dynamo_lake/bundle.json")["Body"].read()
+    assert json.loads(stamp)["code"] == build_bundle(checkout).version, "the DAG folder's stamp is the one before"
+    assert double.paused[HOURLY]
 
 
 def test_the_old_file_that_airflow_reads_once_more_is_not_the_new_one(

@@ -8,7 +8,7 @@ import pytest
 
 from include.deploy import stack
 from include.deploy.change_sets import _change_lines
-from include.deploy.stack import wait_for_stack
+from include.deploy.stack import delete_stack, wait_for_stack
 
 
 class Changing:
@@ -65,6 +65,29 @@ def test_the_end_of_the_change_before_is_not_taken_for_that_of_this_one() -> Non
     changing = Changing(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"], late=2)
     wait_for_stack(changing, "demo-lake", None, lambda _: None)
     assert changing.statuses == [], "it was followed to its own end"
+
+
+class Deleting:
+    """A stack whose deletion failed before, and shows that for one more look."""
+
+    def __init__(self) -> None:
+        self.statuses = ["DELETE_FAILED", "DELETE_FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+    def describe_stacks(self, **_: str) -> dict[str, Any]:
+        return {"Stacks": [{"StackName": "demo-lake", "StackId": "id", "StackStatus": self.statuses.pop(0)}]}
+
+    def describe_stack_events(self, **_: str) -> dict[str, Any]:
+        return {"StackEvents": [{"EventId": "the failure's"}]}
+
+    def delete_stack(self, **_: str) -> None:
+        pass
+
+
+@pytest.mark.usefixtures("a_look_a_minute")
+def test_the_failure_of_the_deletion_before_is_not_taken_for_that_of_this_one() -> None:
+    lines: list[str] = []
+    delete_stack(Deleting(), "demo-lake", lines.append)
+    assert lines == ["stack demo-lake: DELETE_COMPLETE"]
 
 
 def test_a_change_names_its_properties_and_what_may_be_replaced() -> None:
