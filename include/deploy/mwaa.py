@@ -124,12 +124,16 @@ def _put_once(s3: Any, bucket: str, key: str, content: bytes, say: Say) -> str:
 def build_update(
     mwaa: Mwaa, files: Mapping[str, str], options: Mapping[str, str], pipelines: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the fields of the environment that differ from what they shall be; other people's options are kept."""
+    """Return the fields of the environment that differ from what they shall be; other people's options are kept.
+
+    After a failed update they are all given again: what is described need not be what runs.
+    """
     present = dict(mwaa.described.get("AirflowConfigurationOptions") or {})
     ours = tuple(f"{settings_section(pipeline)}." for pipeline in pipelines)
     kept = {key: value for key, value in present.items() if not key.startswith(ours)}
     wanted: dict[str, Any] = {**files, "AirflowConfigurationOptions": {**kept, **options}}
-    changed = {key: value for key, value in wanted.items() if mwaa.described.get(key) != value}
+    failed = mwaa.status == "UPDATE_FAILED"
+    changed = {key: value for key, value in wanted.items() if failed or mwaa.described.get(key) != value}
     # MWAA takes a path and its version together.
     for part in ("Plugins", "Requirements"):
         pair = {key: value for key, value in files.items() if key.startswith(part)}

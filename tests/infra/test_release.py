@@ -56,29 +56,6 @@ def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, doubl
     assert keys(session, "") == set()
 
 
-def test_a_dry_run_tells_of_the_update_that_new_merge_code_alone_takes(
-    session: boto3.Session, checkout: Path, double: MwaaDouble, tmp_path: Path
-) -> None:
-    release(session, checkout)
-    assert f"MWAA environment {double.name}: plugins as deployed" in release(session, checkout, dry_run=True)
-    lines = release(session, copy_checkout(tmp_path / "checkout", "print('another')\n"), dry_run=True)
-    assert f"MWAA environment {double.name}: plugins to be replaced" in lines, "their stamp names the merge code"
-    assert f"MWAA environment {double.name}: requirements as deployed" in lines
-
-
-def test_what_others_set_while_runs_are_waited_for_is_kept(
-    session: boto3.Session, checkout: Path, double: MwaaDouble
-) -> None:
-    double.running[HOURLY] = ["scheduled__1"]
-
-    def meanwhile(_: float) -> None:
-        if not double.paused[HOURLY]:
-            double.fields["AirflowConfigurationOptions"] = {"core.default_timezone": "utc"}
-
-    Release(checkout, WITH_MWAA, session, session, lambda _: None, meanwhile).run(dry_run=False)
-    assert double.fields["AirflowConfigurationOptions"]["core.default_timezone"] == "utc"
-
-
 def test_a_wrong_declaration_beside_those_that_are_deployed_is_refused_before_a_dag_rests(
     session: boto3.Session, checkout: Path, double: MwaaDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +117,29 @@ def test_the_same_again_updates_no_environment_and_removes_stale_dags(
     assert not [line for line in lines if line.startswith("uploaded s3")]
     assert "dags/dynamo_lake/gone.py" not in keys(session, "dags/")
     assert "dags/somebody_elses.py" in keys(session, "dags/")
+
+
+def test_a_dry_run_tells_of_the_update_that_new_merge_code_alone_takes(
+    session: boto3.Session, checkout: Path, double: MwaaDouble, tmp_path: Path
+) -> None:
+    release(session, checkout)
+    assert f"MWAA environment {double.name}: plugins as deployed" in release(session, checkout, dry_run=True)
+    lines = release(session, copy_checkout(tmp_path / "checkout", "print('another')\n"), dry_run=True)
+    assert f"MWAA environment {double.name}: plugins to be replaced" in lines, "their stamp names the merge code"
+    assert f"MWAA environment {double.name}: requirements as deployed" in lines
+
+
+def test_what_others_set_while_runs_are_waited_for_is_kept(
+    session: boto3.Session, checkout: Path, double: MwaaDouble
+) -> None:
+    double.running[HOURLY] = ["scheduled__1"]
+
+    def meanwhile(_: float) -> None:
+        if not double.paused[HOURLY]:
+            double.fields["AirflowConfigurationOptions"] = {"core.default_timezone": "utc"}
+
+    Release(checkout, WITH_MWAA, session, session, lambda _: None, meanwhile).run(dry_run=False)
+    assert double.fields["AirflowConfigurationOptions"]["core.default_timezone"] == "utc"
 
 
 def test_a_broken_deployment_is_gone_on_with_and_unpauses_what_it_had_paused(
@@ -215,6 +215,16 @@ def test_a_failed_update_says_mwaas_reason_and_leaves_the_dags_paused(
     with pytest.raises(MwaaError, match="requirements do not install"):
         release(session, checkout)
     assert double.paused[HOURLY]
+
+
+def test_after_a_failed_update_the_environment_gets_everything_again(
+    session: boto3.Session, checkout: Path, double: MwaaDouble
+) -> None:
+    release(session, checkout)
+    double.calls.clear()
+    double.states = ["UPDATE_FAILED", "UPDATE_FAILED"]
+    release(session, checkout)
+    assert "UpdateEnvironment" in double.calls
 
 
 def test_a_paused_dag_with_a_run_under_way_stops_the_deployment(
