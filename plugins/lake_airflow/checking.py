@@ -21,8 +21,8 @@ def build_check_query(lake: Lake, check: str, batch_id: str) -> str:
     """Render a check at the snapshots that a batch's report names.
 
     Covers what earlier runs merged and did not publish too: days from the marks of all commits since the published snapshot,
-    items from its ``derived_through``. After a reconciliation, or a rebuild that is not
-    published yet, the whole table is checked.
+    items from its ``derived_through``. After a reconciliation, or a rebuild that is not published yet, the whole table is
+    checked; so it is where somebody else has committed to it: such a commit does not say what it changed.
     """
     report = read_report(lake, batch_id)
     state = report.tables[lake.target]
@@ -33,7 +33,7 @@ def build_check_query(lake: Lake, check: str, batch_id: str) -> str:
     older = published.snapshot_id if published else None
     since_run = published.derived_through if published else 0
     is_rebuilt = metadata.is_marked_between(SUMMARY_REBUILD, older, state.snapshot_id)
-    is_whole = is_rebuilt or report.reconciled is not None
+    is_whole = is_rebuilt or report.reconciled is not None or metadata.is_foreign_between(older, state.snapshot_id)
     return render_check(
         check,
         lake.pipeline,

@@ -100,8 +100,15 @@ class TableMetadata:
 
     def is_marked_between(self, name: str, older: int | None, newer: int) -> bool:
         """Whether any commit after ``older`` (None: any commit) up to ``newer`` carries a mark."""
+        return any(name in summary for summary in self._summaries_between(older, newer))
+
+    def is_foreign_between(self, older: int | None, newer: int) -> bool:
+        """Whether any commit after ``older`` (None: any commit) up to ``newer`` is somebody else's: it carries no merge's number."""
+        return any(SUMMARY_RUN not in summary for summary in self._summaries_between(older, newer))
+
+    def _summaries_between(self, older: int | None, newer: int) -> Iterator[Mapping[str, str]]:
         since = takewhile(lambda one: int(one["snapshot-id"]) != older, self.ancestry(newer))
-        return any(name in snapshot.get("summary", {}) for snapshot in since)
+        return (snapshot.get("summary", {}) for snapshot in since)
 
     @property
     def glue_columns(self) -> list[dict[str, str]]:

@@ -31,7 +31,7 @@ _KEPT = ("Description", "Owner", "Retention", "PartitionKeys", "TableType", "Par
 
 _LEFT_BEHIND = (
     "It is an older one, which no crawl moves it to: a run was broken off between record and table (or is between them now), and "
-    "nothing is to be done; or a person moved it"
+    "nothing is to be done; or a person moved it: only the pipeline's Airflow role may move the table and start crawler {crawler}"
 )
 _MOVED = (
     "A crawl or a person moved it. Only the run's own task may start crawler {crawler}: withdraw glue:StartCrawler on it from "
@@ -102,7 +102,7 @@ def _warn_if_elsewhere(s3: S3Client, glue: GlueClient, readers: ReadersTable) ->
     if record is None or found == record.metadata_location:
         return
     is_older = 0 < (metadata_version(found) or 0) < _version(record)
-    cause = _LEFT_BEHIND if is_older else _MOVED.format(crawler=readers.crawler)
+    cause = (_LEFT_BEHIND if is_older else _MOVED).format(crawler=readers.crawler)
     log.warning("%s showed %s, which is not what is published: it is put right. %s", readers, found or "nothing", cause)
 
 

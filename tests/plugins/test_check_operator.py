@@ -29,7 +29,11 @@ def metadata() -> dict[str, Any]:
     """Three commits: the first is published, the second was never verified, the third is this run's."""
     days = {1: "2026-11-01", 2: "2026-11-02,2026-11-03", 3: "2026-11-09"}
     snapshots = [
-        {"snapshot-id": one, "summary": {"lake.days": named}, **({"parent-snapshot-id": one - 1} if one > 1 else {})}
+        {
+            "snapshot-id": one,
+            "summary": {"lake.days": named, "lake.run": str(one)},
+            **({"parent-snapshot-id": one - 1} if one > 1 else {}),
+        }
         for one, named in days.items()
     ]
     return {"table-uuid": "u", "current-snapshot-id": 3, "snapshots": snapshots}
@@ -90,6 +94,17 @@ def test_a_rebuild_is_checked_whole_until_it_is_published(
 ) -> None:
     content = metadata()
     content["snapshots"][rebuilt_in - 1]["summary"]["lake.rebuild"] = "3"
+    clients.s3.objects["metadata.json"] = json.dumps(content).encode()
+    assert everything_is_checked(clients, pipeline) == is_whole
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(("foreign", "is_whole"), [(1, False), (2, True), (3, True)])
+def test_what_somebody_else_committed_is_checked_whole_before_readers_see_it(
+    clients: FakeClients, pipeline: str, foreign: int, is_whole: bool
+) -> None:
+    content = metadata()
+    content["snapshots"][foreign - 1]["summary"] = {"operation": "append"}
     clients.s3.objects["metadata.json"] = json.dumps(content).encode()
     assert everything_is_checked(clients, pipeline) == is_whole
 

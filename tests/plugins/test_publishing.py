@@ -152,6 +152,7 @@ def test_a_table_that_a_broken_off_run_left_behind_is_not_laid_at_the_crawlers_d
     assert put_back(clients.s3, clients.glue, READERS) == first.metadata_location
     (warning,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
     assert "broken off between record and table" in warning
+    assert "only the pipeline's Airflow role may move the table and start crawler output" in warning
     assert "StartCrawler" not in warning
 
 

@@ -132,7 +132,8 @@ class AthenaCheckOperator(BaseOperator):
         )
         raise VerificationError(
             f"Check {self.check} found rows that should not be, the first {len(rows)}:\n{offenders}\n"
-            "Readers keep the previous snapshot. Mend the items in DynamoDB (the next run checks them again), or the declaration"
+            "Readers keep the previous snapshot. Mend the items in DynamoDB (the next run checks them again), or the declaration; "
+            f"where both are right, {self.lake.names.dag_id('reconcile')} with rebuild makes the rows anew"
         )
 
     def _until_ended(self, query_id: str, deadline: float) -> TaskDeferred:
