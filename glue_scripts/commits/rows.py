@@ -74,12 +74,29 @@ def commit_target(
         merge.whenMatched().update(row).whenNotMatched(~operation.isin(DELETE, LOOK_UP)).insert(row).merge()
 
 
+def commit_days(
+    table: LakeTable, pipeline: Pipeline, rows: DataFrame, days: Iterable[date], marks: Mapping[str, str]
+) -> None:
+    """Put these rows in the place of all that stand on these days, or on none: whatever stands there, no key is asked for.
+
+    ``rows``: of all days.
+    """
+    partition = F.col(pipeline.target.partition)
+    replaced = _any([*_spans(partition, days), partition.isNull()])
+    names = [column.name for column in pipeline.target.columns]
+    with table.marked(marks):
+        rows.where(replaced).select(*names).writeTo(table.name).overwrite(replaced)
+
+
 def within_days(column: Column, days: Iterable[date]) -> Column:
     """A timestamp lies on one of these days: as literal ranges, which Iceberg prunes by."""
-    spans = [
+    return _any(_spans(column, days))
+
+
+def _spans(column: Column, days: Iterable[date]) -> list[Column]:
+    return [
         (column >= _midnight(first)) & (column < _midnight(last + timedelta(days=1))) for first, last in _ranges(days)
     ]
-    return _any(spans)
 
 
 def _on_days(column: Column, days: Iterable[date | None]) -> Column:

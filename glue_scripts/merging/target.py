@@ -9,7 +9,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from glue_scripts.commits.rows import commit_target, within_days
+from glue_scripts.commits.rows import commit_days, commit_target, within_days
 from glue_scripts.merging.context import Merge
 from glue_scripts.merging.derivation import TypedSource, build_lookup_index
 from glue_scripts.merging.mirrors import MirrorOutcome
@@ -28,6 +28,7 @@ from glue_scripts.transforms.target_rows import (
     item_keys,
     key_columns,
     lookup_changes,
+    rebuilt_changes,
     row_changes,
 )
 from include.dynamo_lake.names import SUMMARY_DAYS, SUMMARY_DERIVED_THROUGH
@@ -67,7 +68,8 @@ def merge_target(
     is_empty = target.row_count() == 0
     index = build_lookup_index(merge, typed)
     index = merge.keep(index) if index is not None else None
-    changes = _changes(merge, typed, mirrors, index, is_empty=is_empty)
+    new = build_rows(merge.lake.pipeline, typed[merge.lake.pipeline.main.id].accepted, index)
+    changes = _changes(merge, typed, mirrors, index, new, is_empty=is_empty)
     measured = _measure(merge, typed, index, None if is_empty else changes)
     main = typed[merge.lake.pipeline.main.id]
     written_days = set(main.days) if is_empty else set(measured.days)
@@ -80,7 +82,9 @@ def merge_target(
     }
     merge.before_commit("target")
     wait_for_crawler()
-    if written_days:
+    if merge.is_rebuild and measured.operations:
+        commit_days(target, merge.lake.pipeline, new, written_days, marks)
+    elif written_days:
         commit_target(target, merge.lake.pipeline, changes, written_days, marks, is_empty=is_empty)
     else:
         target.commit_marks(marks)
@@ -94,18 +98,17 @@ def _changes(
     typed: Mapping[str, TypedSource],
     mirrors: Mapping[str, MirrorOutcome],
     index: DataFrame | None,
+    new: DataFrame,
     *,
     is_empty: bool,
 ) -> DataFrame:
     pipeline = merge.lake.pipeline
-    main = typed[pipeline.main.id]
-    new = build_rows(pipeline, main.accepted, index)
     if is_empty:
         return inserts(new)
     target = merge.lake.target.read()
     if merge.is_rebuild:
-        return merge.keep(row_changes(pipeline, new, target))
-    replaced = item_keys(pipeline, main.dirty)
+        return merge.keep(rebuilt_changes(pipeline, new, target))
+    replaced = item_keys(pipeline, typed[pipeline.main.id].dirty)
     old = _known_days(merge, target, mirrors).join(replaced, on=key_columns(pipeline), how="left_semi")
     changes = row_changes(pipeline, new, old)
     lookup = pipeline.lookup_source

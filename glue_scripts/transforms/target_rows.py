@@ -5,7 +5,7 @@ Changes have the target's columns, ``change:operation`` and ``change:old_day`` (
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pyspark.sql import DataFrame
 
@@ -22,6 +22,7 @@ from include.dynamo_lake.declaration.model import Column, Pipeline
 
 INSERT, UPDATE, DELETE, LOOK_UP = "insert", "update", "delete", "look up"
 OPERATION, OLD_DAY = "change:operation", "change:old_day"
+_NUMBER = "change:number"
 
 
 def item_columns(pipeline: Pipeline) -> list[Column]:
@@ -55,16 +56,27 @@ def item_keys(pipeline: Pipeline, items: DataFrame) -> DataFrame:
 
 def row_changes(pipeline: Pipeline, new: DataFrame, old: DataFrame) -> DataFrame:
     """All rows of the affected items, new against old, by row key: those that differ."""
+    return _differing(pipeline, new, old, pipeline.target.row_key)
+
+
+def rebuilt_changes(pipeline: Pipeline, new: DataFrame, target: DataFrame) -> DataFrame:
+    """All rows that should be against all that are: those that differ, what stands more than once or without a key too."""
+    row_key = pipeline.target.row_key
+    number = f"row_number() OVER (PARTITION BY {_names(row_key)} ORDER BY {quoted(pipeline.target.partition)})"
+    numbered = target.selectExpr("*", f"{number} AS {quoted(_NUMBER)}")
+    return _differing(pipeline, new.selectExpr("*", f"1 AS {quoted(_NUMBER)}"), numbered, (*row_key, _NUMBER))
+
+
+def _differing(pipeline: Pipeline, new: DataFrame, old: DataFrame, by: Sequence[str]) -> DataFrame:
     row = f"struct({_names(column.name for column in pipeline.target.columns)})"
-    row_key = list(pipeline.target.row_key)
-    n = new.selectExpr(f"{row} AS `change:new`", *map(quoted, row_key))
-    o = old.selectExpr(f"{row} AS `change:old`", *map(quoted, row_key))
+    n = new.selectExpr(f"{row} AS `change:new`", *map(quoted, by))
+    o = old.selectExpr(f"{row} AS `change:old`", *map(quoted, by))
     operation = (
         f"CASE WHEN `change:old` IS NULL THEN '{INSERT}' WHEN `change:new` IS NULL THEN '{DELETE}' "
         f"WHEN NOT `change:new` <=> `change:old` THEN '{UPDATE}' END AS {quoted(OPERATION)}"
     )
     old_day = f"CAST(`change:old`.{quoted(pipeline.target.partition)} AS DATE) AS {quoted(OLD_DAY)}"
-    pairs = n.join(o, on=row_key, how="full")
+    pairs = n.join(o, on=list(by), how="full")
     changed = pairs.selectExpr("coalesce(`change:new`, `change:old`) AS `change:row`", operation, old_day)
     changed = changed.where(f"{quoted(OPERATION)} IS NOT NULL")
     return changed.selectExpr("`change:row`.*", quoted(OPERATION), quoted(OLD_DAY))
