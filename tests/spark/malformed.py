@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from include.dynamo_lake.declaration import Column, Pipeline
+from include.dynamo_lake.declaration import Column, Pipeline, Source
+from include.dynamo_lake.typing_rules import lookup_columns
+from include.dynamo_lake.typing_rules.items import day_column
 from tests.spark.corpus import CONTENTS, NUMBERS, STRINGS, TAGS, TIMESTAMPS
 
 _ODD_CHARACTERS = (
@@ -29,16 +32,24 @@ _NAMES = ("undeclared", "S", "é", "a b", "", "a.b", "a'b", "😀", "\ud800", '"
 Members = list[tuple[str, Any]]
 
 
-class RandomItems:
-    """Draws items of a pipeline's main source; the same seed draws the same ones."""
+def typed_columns(pipeline: Pipeline, source: Source) -> tuple[list[Column], str]:
+    """What a source's items are typed as, and the name of their list."""
+    if pipeline.lookup is not None and source.id == pipeline.lookup.source:
+        return lookup_columns(pipeline), pipeline.lookup.list
+    return [column for column in pipeline.target.columns if column.origin == "item"], pipeline.target.list
 
-    def __init__(self, pipeline: Pipeline, seed: int) -> None:
+
+class RandomItems:
+    """Draws items of one source of a pipeline; the same seed draws the same ones."""
+
+    def __init__(self, pipeline: Pipeline, source: Source, seed: int) -> None:
         self.chance = random.Random(seed)
-        columns = [column for column in pipeline.target.columns if column.origin == "item" and column.attribute]
+        columns, self.list_name = typed_columns(pipeline, source)
         self.own = [column for column in columns if column.attribute and column.attribute.list is None]
         self.inner = [column for column in columns if column.attribute and column.attribute.list is not None]
-        self.keys = [attribute.name for attribute in pipeline.main.key]
-        self.list_name = pipeline.target.list
+        if source.day is not None and source.day not in map(_name, self.own):
+            self.own.append(replace(day_column(pipeline, source.day, source.id), required=False))
+        self.keys = [attribute.name for attribute in source.key]
 
     def text(self, number: int) -> str:
         """One item as JSON; its key is sound and names ``number``."""
