@@ -47,7 +47,9 @@ def _changes(merge: Merge, typed: Mapping[str, TypedSource]) -> DataFrame:
     dirty = union_all(
         s.dirty.selectExpr(f"'{source_id}' AS source", "`item:key` AS key") for source_id, s in typed.items()
     )
-    old = merge.lake.quarantine.read().join(dirty, on=["source", "key"], how="left_semi")
+    old = merge.lake.quarantine.read()
+    if not merge.is_rebuild:  # which also takes away what is of no source any more
+        old = old.join(dirty, on=["source", "key"], how="left_semi")
     pairs = new.selectExpr("source", "key", f"{row} AS new").join(
         old.selectExpr("source", "key", f"{row} AS old"), on=["source", "key"], how="full"
     )

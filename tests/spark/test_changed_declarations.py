@@ -117,9 +117,12 @@ def test_a_source_that_no_full_export_filled_is_refused_until_a_bootstrap(story:
 
 @pytest.mark.deep
 def test_a_bootstrap_of_another_main_source_makes_the_target_anew(story: SparkStory) -> None:
-    story.delete(6, item=1)
+    story.put(6, {"createdAt": {"S": "bad"}}, item=2)
+    story.merge(window(5, 8))
+    story.delete(9, item=1)
     rename_main_source(story)
     story.merge(full(10), crash_before="target")
     story.merge(window(10, 12))
     rows = story.engine.lake.target.read().collect()
     assert [row["user_id"] for row in rows] == ["u1"]
+    assert [row["source"] for row in story.engine.lake.quarantine.read().collect()] == ["users"]
