@@ -10,11 +10,11 @@ from email.utils import format_datetime
 from types import ModuleType
 from typing import Any
 
-from include.local_aws import base, local_api, refusals, s3_keys, s3_times
-from include.local_aws.calls import Answer, AwsError, Call, Handler
+from include.local_aws import base, local_api, refusals, s3_keys, s3_requests, s3_times
+from include.local_aws.calls import Answer, AwsError, Call, Handler, Identity
 from include.local_aws.core import LocalAws
 from include.local_aws.faults import Fault
-from include.local_aws.gate import Gate, signed_scope
+from include.local_aws.gate import Gate, read_headers, signed_scope
 from include.local_aws.glue_jobs.execution import kill_job_runs
 from include.local_aws.stacks import Stacks
 from include.local_aws.stream_mapping import requests as mapping_requests
@@ -59,7 +59,7 @@ class LocalAwsApp:
             raise ValueError(f"local AWS serves HTTP, not {scope['type']}")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = read_headers(scope)
         target = headers.get("x-amz-target", "")
         try:
             if scope["path"].startswith("/_local/"):
@@ -88,19 +88,14 @@ class LocalAwsApp:
         await self._to_base(scope, headers, _replay(body), send)
 
     async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        """S3 streams; what is small is read first, so that it can be judged."""
-        query = scope.get("query_string", b"").decode("latin-1")
         service = signed_scope(headers)[2]
         send = self._struck(self.aws.faults.take(f"{service}.{scope['method']}", scope["path"]), send)
-        if service == "s3" and (scope["method"] != "PUT" or _is_object_body(query)):
-            refusals.check_s3(scope["method"], query, b"")
-            send = s3_times.restamping_send(self.aws.clock, scope, send)
-            await self._to_base(scope, headers, receive, await self._watch_keys(scope, headers, send))
-            return
-        body = await _read_body(receive)
         if service == "s3":
-            refusals.check_s3(scope["method"], query, body)
-        elif service == "iam":
+            await self._serve_s3(scope, headers, receive, send)
+            return
+        refusals.check_signature(headers, scope.get("query_string", b"").decode("latin-1"))
+        body = await _read_body(receive)
+        if service == "iam":
             refusals.check_iam(body)
         elif service == "cloudformation":
             send = await self._watch_stacks(headers, body, send)
@@ -109,16 +104,32 @@ class LocalAwsApp:
             send = mapping_requests.reshaping_send(send, self.aws.clock, scope["method"], body)
         await self._to_base(scope, headers, _replay(body), send)
 
-    async def _watch_keys(self, scope: Scope, headers: dict[str, str], send: Send) -> Send:
-        identity = self.gate.caller(headers)
-        if identity is None:
-            return send
-        region = signed_scope(headers)[1]
+    async def _serve_s3(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        """An object's bytes stream; what is small is read first, so that it can be judged."""
+        streamed = s3_requests.carries_object(scope)
+        body = b"" if streamed else await _read_body(receive)
+        identity, region = self.gate.caller(headers), base.region_of(headers)
+        try:
+            await self._check_s3(scope, headers, body, identity)
+        except AwsError:
+            if streamed:
+                await _read_body(receive)  # a connection takes no further request until this one has been read
+            raise
+
+        async def check(answered: dict[str, Any]) -> None:
+            await s3_keys.check_read(self.aws, identity, scope["method"], answered, region)
+            await s3_requests.check_missing(self.aws, identity, scope, headers, answered["status"], region)
+
+        send = s3_requests.refusing_send(check, s3_times.restamping_send(self.aws.clock, scope, send))
+        await self._to_base(scope, headers, receive if streamed else _replay(body), send)
+
+    async def _check_s3(self, scope: Scope, headers: dict[str, str], body: bytes, identity: Identity | None) -> None:
+        refusals.check_s3(scope["method"], scope.get("query_string", b"").decode("latin-1"), body)
+        account, region = base.account_and_region_of(headers)
+        await s3_requests.check_request(self.aws, scope, headers, body, account)
         if s3_keys.starts_write(scope):
-            key_id = headers.get(s3_keys.KEY_HEADER)
-            await s3_keys.check_write(self.aws, identity, scope["path"], key_id, region)
-        checked: Send = s3_keys.refusing_send(self.aws, identity, scope["method"], region, send)
-        return checked
+            await s3_keys.check_write(self.aws, identity, scope["path"], headers.get(s3_keys.KEY_HEADER), region)
+            await s3_keys.check_copy(self.aws, identity, headers, region)
 
     async def _watch_stacks(self, headers: dict[str, str], body: bytes, send: Send) -> Send:
         action = await self.stacks.before(body, *base.account_and_region_of(headers))
@@ -200,11 +211,6 @@ class LocalAwsApp:
             await send(message)
 
         return stamp
-
-
-def _is_object_body(query: str) -> bool:
-    """Whether a PUT carries object bytes (a plain put or a part) rather than a bucket's settings."""
-    return query == "" or "uploadId=" in query or query.startswith("x-id=")
 
 
 async def _read_body(receive: Receive) -> bytes:

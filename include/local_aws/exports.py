@@ -123,8 +123,9 @@ async def _run(aws: LocalAws, export: Export, request: ExportRequest, caller: Id
     try:
         for action in _WRITE_ACTIONS:
             aws.authorize_identity(caller, action, f"arn:aws:s3:::{request.bucket}/{request.root}/data/probe")
-        if not caller.is_root:
-            await s3_keys.check_write(aws, caller, f"/{request.bucket}/probe", request.sse_key_id, aws.settings.region)
+        if description.get("S3BucketOwner", caller.account_id) != caller.account_id:
+            raise AwsError("AccessDenied", f"s3://{request.bucket} is not {description['S3BucketOwner']}'s")
+        await s3_keys.check_write(aws, caller, f"/{request.bucket}/probe", request.sse_key_id, aws.settings.region)
         reader = aws.change_log.reader(request.table.table_id)
         written = await write_export(aws, request, reader, description["ExportArn"], export.started_at, caller)
     except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from include.local_aws import base
 from include.local_aws.calls import Answer, AwsError, Identity, Json
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
 
 _SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+
+
+def read_headers(scope: Json) -> dict[str, str]:
+    """A request's headers by lower-case name; what a presigned URL carries in its query counts as well."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query = {name: values[0] for name, values in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
+    if "authorization" in headers or "X-Amz-Credential" not in query:
+        return headers
+    hoisted = {name.lower(): value for name, value in query.items() if name.lower().startswith("x-amz-")}
+    hoisted.pop("x-amz-target", None)
+    return {**hoisted, **headers, "authorization": f"AWS4-HMAC-SHA256 Credential={query['X-Amz-Credential']}"}
 
 
 def signed_scope(headers: dict[str, str]) -> tuple[str, str, str]:

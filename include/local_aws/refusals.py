@@ -109,6 +109,13 @@ def check_s3(method: str, query: str, body: bytes) -> None:
         raise _refusal("a bucket policy on aws:PrincipalArn", "it would see the session's ARN instead of the role's")
 
 
+def check_signature(headers: dict[str, str], query: str) -> None:
+    """Raise for signature version 2, which S3 takes in none of the newer regions and whose caller nothing here reads."""
+    if headers.get("authorization", "").startswith("AWS ") or "AWSAccessKeyId" in parse_qs(query):
+        message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        raise AwsError("InvalidRequest", message, 400)
+
+
 def check_iam(body: bytes) -> None:
     """Raise for a policy with a condition that nothing here evaluates."""
     parameters = parse_qs(body.decode("utf-8", "replace"))

@@ -1,14 +1,14 @@
-"""KMS rights behind S3: who writes into a bucket under a key may use the key, who reads may decrypt.
+"""KMS behind S3: who writes into a bucket under a key may use the key, who reads may decrypt, and the key must be there.
 
 The base stores the key's id and asks nobody.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from include.local_aws import base
+from include.local_aws import s3_requests
 from include.local_aws.calls import AwsError, Identity, Json
 from include.local_aws.iam_checks import Check
 
@@ -20,31 +20,52 @@ KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 def starts_write(scope: Json) -> bool:
     """Whether an S3 request puts an object or part, or starts a multipart upload."""
-    starts = scope["method"] == "PUT" or (scope["method"] == "POST" and b"uploads" in scope.get("query_string", b""))
+    starts = s3_requests.carries_object(scope) or (
+        scope["method"] == "POST" and "uploads" in s3_requests.parameters_of(scope)
+    )
     return starts and "/" in scope["path"].strip("/")
 
 
-async def check_write(aws: LocalAws, identity: Identity, path: str, key_id: str | None, region: str) -> None:
-    """Before an object is written: `kms:GenerateDataKey` on its key, the given one or the bucket's. Raises AccessDenied."""
+async def check_write(aws: LocalAws, identity: Identity | None, path: str, key_id: str | None, region: str) -> None:
+    """Before an object is written: `kms:GenerateDataKey` on its key, the given one or the bucket's.
+
+    Raises AccessDenied, or S3's error for a key that cannot be used; `identity` None is root.
+    """
     used = key_id or await _default_key(aws, path.lstrip("/").split("/")[0])
     if used:
-        _enforce(aws, identity, "kms:GenerateDataKey", await _key_arn(aws, used), region)
+        await _check_use(aws, identity, "kms:GenerateDataKey", used, region)
 
 
-def check_read(aws: LocalAws, identity: Identity, method: str, answered: Json, region: str) -> None:
-    """When a read's answer starts: `kms:Decrypt` on the object's key. Raises AccessDenied."""
+async def check_copy(aws: LocalAws, identity: Identity | None, headers: dict[str, str], region: str) -> None:
+    """Before an object is copied: `kms:Decrypt` on the key of its source. Raises as `check_write`."""
+    source = s3_requests.source_of_copy(headers)
+    if source is not None:
+        found = await aws.request("HEAD", source[0], service="s3", query=source[1])
+        if KEY_HEADER in found.headers:
+            await _check_use(aws, identity, "kms:Decrypt", found.headers[KEY_HEADER], region)
+
+
+async def check_read(aws: LocalAws, identity: Identity | None, method: str, answered: Json, region: str) -> None:
+    """When a read's answer starts: `kms:Decrypt` on the object's key. Raises as `check_write`."""
     if method == "GET" and answered["status"] in (200, 206):
         names = {name.lower(): value for name, value in answered["headers"]}
-        key_arn = names.get(KEY_HEADER.encode())
-        if key_arn:
-            _enforce(aws, identity, "kms:Decrypt", key_arn.decode(), region)
+        key_id = names.get(KEY_HEADER.encode())
+        if key_id:
+            await _check_use(aws, identity, "kms:Decrypt", key_id.decode(), region)
 
 
-def _enforce(aws: LocalAws, identity: Identity, action: str, arn: str, region: str) -> None:
+async def _check_use(aws: LocalAws, identity: Identity | None, action: str, key_id: str, region: str) -> None:
     try:
-        aws.enforce(identity, Check(action, (arn,), {"kms:ViaService": f"s3.{region}.amazonaws.com"}), region)
+        described = await aws.forward("TrentService.DescribeKey", {"KeyId": key_id}, region=region)
     except AwsError as error:
-        raise AwsError("AccessDenied", error.message, 403) from None
+        raise AwsError("KMS.NotFoundException", error.message, 400) from None
+    key = described["KeyMetadata"]
+    if identity is not None:
+        context = {"kms:ViaService": f"s3.{region}.amazonaws.com"}
+        s3_requests.enforce(aws, identity, Check(action, (key["Arn"],), context), region)
+    if key["KeyState"] != "Enabled":
+        code = "KMS.DisabledException" if key["KeyState"] == "Disabled" else "KMS.KMSInvalidStateException"
+        raise AwsError(code, f"{key['Arn']} is {key['KeyState']}", 400)
 
 
 async def _default_key(aws: LocalAws, bucket: str) -> str | None:
@@ -54,33 +75,3 @@ async def _default_key(aws: LocalAws, bucket: str) -> str | None:
         return None
     found = ElementTree.fromstring(answer.body).find(".//{*}KMSMasterKeyID")
     return None if found is None else found.text
-
-
-async def _key_arn(aws: LocalAws, key_id: str) -> str:
-    if ":key/" in key_id:
-        return key_id
-    described = await aws.forward("TrentService.DescribeKey", {"KeyId": key_id})
-    return str(described["KeyMetadata"]["Arn"])
-
-
-def refusing_send(aws: LocalAws, identity: Identity, method: str, region: str, send: Any) -> Any:
-    """A `send` that turns the answer of a read that may not decrypt into AccessDenied."""
-    refused = False
-
-    async def check_then_send(message: Json) -> None:
-        nonlocal refused
-        if refused:
-            return
-        if message["type"] == "http.response.start":
-            try:
-                check_read(aws, identity, method, message, region)
-            except AwsError as error:
-                refused = True
-                answer = base.xml_error_answer(error, "s3")
-                pairs = [(b"content-type", b"text/xml"), (b"content-length", str(len(answer.body)).encode())]
-                await send({"type": "http.response.start", "status": 403, "headers": pairs})
-                await send({"type": "http.response.body", "body": answer.body})
-                return
-        await send(message)
-
-    return check_then_send

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from botocore.config import Config
 
 from include.local_aws.process import RunningLocalAws, local_aws
+from tests.local_aws.roles import Statement, document, make_role
 
 Client = Callable[..., Any]
 
@@ -45,5 +47,20 @@ def client(running: RunningLocalAws) -> Client:
 
     def make(service: str, credentials: dict[str, Any] | None = None) -> Any:
         return make_client(running, service, credentials)
+
+    return make
+
+
+@pytest.fixture
+def assume(client: Client) -> Callable[..., dict[str, Any]]:
+    """`assume(*statements)`: credentials of a fresh role with these statements and no others; `["Role"]` names it."""
+
+    def make(*statements: Statement) -> dict[str, Any]:
+        name = f"r-{uuid.uuid4().hex[:8]}"
+        arn = make_role(client, name, "self", [])
+        if statements:
+            client("iam").put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=document(*statements))
+        answer = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")
+        return {**answer["Credentials"], "Role": name}
 
     return make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,44 +11,14 @@ from botocore.exceptions import ClientError
 
 from include.local_aws.process import RunningLocalAws
 from tests.local_aws.dynamo import Place, make_place
+from tests.local_aws.roles import allow, decisions, document
 
 ACCOUNT = "000000000000"
-Statement = dict[str, Any]
-
-
-def allow(actions: list[str], *resources: str) -> Statement:
-    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
-
-
-@pytest.fixture
-def assume(client: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Credentials of a fresh role with these statements; `assume.role` names it."""
-
-    def make(*statements: Statement) -> dict[str, Any]:
-        iam, name = client("iam"), f"r-{uuid.uuid4().hex[:8]}"
-        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))
-        if statements:
-            iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=document(*statements))
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
-        answer = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")
-        return {**answer["Credentials"], "Role": name}
-
-    return make
-
-
-def document(*statements: Statement) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 @pytest.fixture
 def place(running: RunningLocalAws, client: Callable[..., Any]) -> Place:
     return make_place(running, client)
-
-
-def decisions(place: Place, role: str) -> set[tuple[str, str, bool]]:
-    found = place.running.ask("GET", "/_local/decisions")["decisions"]
-    return {(one["action"], one["resource"], one["allowed"]) for one in found if one["principal"] == role}
 
 
 def test_an_export_needs_the_table_and_the_bucket(
@@ -70,7 +39,7 @@ def test_an_export_needs_the_table_and_the_bucket(
         arn = dynamodb.export_table_to_point_in_time(**wanted, ExportTime=at)["ExportDescription"]["ExportArn"]
         assert place.wait(arn).get("FailureCode") == code
         assert dynamodb.describe_export(ExportArn=arn)["ExportDescription"]["ExportArn"] == arn
-        assert ("dynamodb:DescribeExport", arn, True) in decisions(place, role["Role"])
+        assert ("dynamodb:DescribeExport", arn, True) in decisions(place.running, role["Role"])
     with pytest.raises(ClientError, match=r"AccessDenied.*no identity-based policy allows"):
         client("dynamodb", assume(described)).export_table_to_point_in_time(**wanted)
 
@@ -89,7 +58,7 @@ def test_a_full_export_into_an_encrypted_bucket_works_as_the_caller(
     wanted = {"TableArn": place.arn, "S3Bucket": place.bucket, "ExportTime": place.next_edge()}
     started = client("dynamodb", role).export_table_to_point_in_time(**wanted)["ExportDescription"]
     assert place.wait(started["ExportArn"])["ExportStatus"] == "COMPLETED"
-    assert ("kms:GenerateDataKey", key, True) in decisions(place, role["Role"])
+    assert ("kms:GenerateDataKey", key, True) in decisions(place.running, role["Role"])
 
 
 def test_who_may_not_use_a_buckets_key_neither_writes_nor_reads_nor_exports(
@@ -142,7 +111,7 @@ def test_another_table_of_the_same_glue_database_stays_closed(
         reader.get_table(DatabaseName=database, Name="theirs")
     with pytest.raises(ClientError, match="AccessDenied"):
         reader.update_table(DatabaseName=database, TableInput={"Name": "theirs"})
-    assert ("glue:GetTable", f"{root}:table/{database}/theirs", False) in decisions(place, role["Role"])
+    assert ("glue:GetTable", f"{root}:table/{database}/theirs", False) in decisions(place.running, role["Role"])
     without_catalog = client("glue", assume(allow(["glue:GetTable"], *mine[1:])))
     with pytest.raises(ClientError, match="AccessDenied"):
         without_catalog.get_table(DatabaseName=database, Name="mine")
@@ -193,7 +162,7 @@ def test_a_tls_only_bucket_lets_callers_in(
     client("s3", role).put_object(Bucket=place.bucket, Key="a", Body=b"x")
     with pytest.raises(ClientError, match="AccessDenied"):
         client("s3", role).get_object(Bucket=place.bucket, Key="a")
-    taken = decisions(place, role["Role"])
+    taken = decisions(place.running, role["Role"])
     assert ("s3:PutObject", f"arn:aws:s3:::{place.bucket}/a", True) in taken
     assert ("s3:GetObject", f"arn:aws:s3:::{place.bucket}/a", False) in taken
 
@@ -221,7 +190,7 @@ def test_writes_under_a_role_are_logged_and_recorded(
     with pytest.raises(ClientError, match="AccessDenied"):
         writer.delete_item(TableName=place.table, Key={"pk": {"S": "u"}, "sk": {"N": "1"}})
     assert len(place.read_lines(place.export(ExportTime=place.next_edge()))) == 1
-    assert decisions(place, role["Role"]) == {
+    assert decisions(place.running, role["Role"]) == {
         ("dynamodb:PutItem", place.arn, True),
         ("dynamodb:DeleteItem", place.arn, False),
     }
