@@ -85,6 +85,8 @@ class LocalAwsApp:
             if answer is not None:
                 await _send_answer(send, answer)
                 return
+            if target.startswith("AWSEvents."):
+                self.gate.check_passed_roles(headers, "events", body)
         await self._to_base(scope, headers, _replay(body), send)
 
     async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
@@ -93,15 +95,18 @@ class LocalAwsApp:
         if service == "s3":
             await self._serve_s3(scope, headers, receive, send)
             return
+        refusals.check_service(service)
         refusals.check_signature(headers, scope.get("query_string", b"").decode("latin-1"))
         body = await _read_body(receive)
-        if service == "iam":
+        if service in ("iam", "sts"):
             refusals.check_iam(body)
         elif service == "cloudformation":
             send = await self._watch_stacks(headers, body, send)
         elif service == "lambda" and mapping_requests.concerns(scope["path"]):
             mapping_requests.check(self.aws, scope["method"], body, *base.account_and_region_of(headers))
             send = mapping_requests.reshaping_send(send, self.aws.clock, scope["method"], body)
+        elif service == "lambda" and _defines_function(scope):
+            self.gate.check_passed_roles(headers, "lambda", body)
         await self._to_base(scope, headers, _replay(body), send)
 
     async def _serve_s3(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
@@ -132,6 +137,8 @@ class LocalAwsApp:
             await s3_keys.check_copy(self.aws, identity, headers, region)
 
     async def _watch_stacks(self, headers: dict[str, str], body: bytes, send: Send) -> Send:
+        if self.gate.caller(headers) is not None:
+            refusals.check_stack_of_role(body)
         action = await self.stacks.before(body, *base.account_and_region_of(headers))
 
         async def watch(message: dict[str, Any]) -> None:
@@ -211,6 +218,11 @@ class LocalAwsApp:
             await send(message)
 
         return stamp
+
+
+def _defines_function(scope: Scope) -> bool:
+    path = scope["path"].rstrip("/")
+    return scope["method"] in ("POST", "PUT") and path.endswith(("/functions", "/configuration"))
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from include.local_aws import base
 from include.local_aws.calls import Answer, AwsError, Identity, Json
-from include.local_aws.iam_checks import RequestView, base_checks, own_checks
+from include.local_aws.iam_checks import RequestView, base_checks, own_checks, passed_roles
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
@@ -64,6 +64,13 @@ class Gate:
             self._aws.enforce(identity, check, region)
         passed: dict[str, str] = {name: headers[name] for name in ("x-amz-target", "content-type") if name in headers}
         return await self._aws.request("POST", "/", service=service, headers=passed, body=body, region=region)
+
+    def check_passed_roles(self, headers: dict[str, str], service: str, body: bytes) -> None:
+        """Take the checks that a definition of a function, a rule or its targets needs. Raises AccessDenied as AwsError."""
+        identity = self.caller(headers)
+        if identity is not None:
+            for check in passed_roles(service, json.loads(body or b"{}")):
+                self._aws.enforce(identity, check, base.region_of(headers))
 
     def recording_send(self, scope: Json, headers: dict[str, str], chunks: list[bytes], send: Any) -> Any:
         """A `send` that records the base's decision on this request when its answer starts."""

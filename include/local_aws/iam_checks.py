@@ -117,6 +117,13 @@ def logs_checks(action: str, body: Json, region: str, account: str) -> list[Chec
     return [Check(f"logs:{action}", spellings)]
 
 
+def passed_roles(service: str, content: Json) -> list[Check]:
+    """`iam:PassRole` on every role that a request gives to a Lambda function or to a rule and its targets."""
+    given = [content.get("Role"), content.get("RoleArn"), *(one.get("RoleArn") for one in content.get("Targets") or ())]
+    context = {"iam:PassedToService": f"{service}.amazonaws.com"}
+    return [Check("iam:PassRole", (role,), context) for role in given if role]
+
+
 def own_checks(service: str, action: str, body: Json, region: str, account: str) -> list[Check] | None:
     """The checks of a service that is decided here, None for all others."""
     deciders: dict[str, Any] = {"glue": glue_checks, "logs": logs_checks}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
 from include.local_aws import lifecycle_rules
 from include.local_aws.base_tables import canonical_number
-from include.local_aws.calls import AwsError
+from include.local_aws.calls import AwsError, Json
 
 _UNSEEN = "it would change items behind the change log, so exports would miss them"
 _NEVER_RUNS = "nothing would run it"
@@ -56,7 +57,16 @@ _REFUSED_S3_QUERIES = {
     ("PUT", "inventory"): "no inventory would be written",
     ("PUT", "analytics"): "no analysis would be written",
 }
-_POLICY_ACTIONS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion")
+_PRINCIPAL_ARN = ("a bucket policy on aws:PrincipalArn", "it would see the session's ARN instead of the role's")
+# Condition keys as policies spell them; of DynamoDB's the base knows these two, and only in part the others.
+_UNEVALUATED = re.compile(r'"(dynamodb:(?!Select"|EnclosingOperation")[^"]+)"\s*:', re.IGNORECASE)
+_READING_STACKS = ("Describe", "List", "Get", "Validate", "Estimate", "Detect")
+
+
+def check_service(service: str) -> None:
+    """Raise for a service that the base answers and that does nothing here."""
+    if service == "airflow":
+        raise _refusal("MWAA", "no environment would run; Airflow runs beside local AWS (`make up`)")
 
 
 def check_target(target: str, body: bytes) -> None:
@@ -105,8 +115,8 @@ def check_s3(method: str, query: str, body: bytes) -> None:
             raise _refusal(f"{method} ?{parameter}", why)
     if method == "PUT" and "lifecycle" in parameters:
         lifecycle_rules.parse_rules(body)
-    if method == "PUT" and "policy" in parameters and b"aws:PrincipalArn" in body:
-        raise _refusal("a bucket policy on aws:PrincipalArn", "it would see the session's ARN instead of the role's")
+    if method == "PUT" and "policy" in parameters and b"aws:principalarn" in body.lower():
+        raise _refusal(*_PRINCIPAL_ARN)
 
 
 def check_signature(headers: dict[str, str], query: str) -> None:
@@ -118,10 +128,29 @@ def check_signature(headers: dict[str, str], query: str) -> None:
 
 def check_iam(body: bytes) -> None:
     """Raise for a policy with a condition that nothing here evaluates."""
-    parameters = parse_qs(body.decode("utf-8", "replace"))
-    action = parameters.get("Action", [""])[0]
-    if action in _POLICY_ACTIONS and "dynamodb:LeadingKeys" in parameters.get("PolicyDocument", [""])[0]:
-        raise _refusal("a policy on dynamodb:LeadingKeys", "the condition would not be evaluated")
+    for values in parse_qs(body.decode("utf-8", "replace")).values():
+        _check_policy(values[0])
+
+
+def check_resources(template: Json) -> None:
+    """Raise for the policies of a template's resources that would be refused in a request of their own."""
+    for resource in template["Resources"].values():
+        text = json.dumps(resource.get("Properties") or {}, default=str)
+        _check_policy(text)
+        if resource["Type"] == "AWS::S3::BucketPolicy" and "aws:principalarn" in text.lower():
+            raise _refusal(*_PRINCIPAL_ARN)
+
+
+def check_stack_of_role(body: bytes) -> None:
+    """Raise for a role's or user's request that changes stacks: their resources are made with root's rights."""
+    action = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+    if not action.startswith(_READING_STACKS):
+        raise _refusal(f"{action} by others than root", "the resources would be made whether or not the caller may")
+
+
+def _check_policy(text: str) -> None:
+    if found := _UNEVALUATED.search(text):
+        raise _refusal(f"a policy on {found[1]}", "the condition would not be evaluated")
 
 
 def _refusal(what: str, why: str) -> AwsError:

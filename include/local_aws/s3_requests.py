@@ -57,7 +57,7 @@ async def _check_owners(aws: LocalAws, scope: Json, headers: dict[str, str], acc
         ("x-amz-expected-bucket-owner", scope["path"]),
         ("x-amz-source-expected-bucket-owner", source[0] if source else ""),
     ):
-        if headers.get(name, account) != account and await _bucket_exists(aws, path):
+        if headers.get(name, account) != account and await _bucket_exists(aws, _bucket_of(path)):
             raise AwsError("AccessDenied", "Access Denied", 403)
 
 
@@ -103,9 +103,10 @@ async def check_missing(
     reads = source is not None or (scope["method"] in ("GET", "HEAD") and "uploadId" not in parameters_of(scope))
     if identity is None or status != 404 or not reads or "/" not in path.strip("/"):
         return
+    bucket = _bucket_of(path)
     # Where a bucket is missing the answer is about the bucket.
-    if await _bucket_exists(aws, path) and await _bucket_exists(aws, scope["path"]):
-        enforce(aws, identity, Check("s3:ListBucket", (f"arn:aws:s3:::{_bucket_of(path)}",)), region)
+    if all([await _bucket_exists(aws, one) for one in {bucket, _bucket_of(scope["path"])}]):
+        enforce(aws, identity, Check("s3:ListBucket", (f"arn:aws:s3:::{bucket}",)), region)
 
 
 def enforce(aws: LocalAws, identity: Identity, check: Check, region: str) -> None:
@@ -120,8 +121,8 @@ def _bucket_of(path: str) -> str:
     return path.lstrip("/").split("/")[0]
 
 
-async def _bucket_exists(aws: LocalAws, path: str) -> bool:
-    return (await aws.request("HEAD", f"/{_bucket_of(path)}", service="s3")).status == 200
+async def _bucket_exists(aws: LocalAws, bucket: str) -> bool:
+    return (await aws.request("HEAD", f"/{bucket}", service="s3")).status == 200
 
 
 def refusing_send(check: Callable[[Json], Awaitable[None]], send: Any) -> Any:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from include.local_aws import root_clients
+from include.local_aws import refusals, root_clients
 from include.local_aws.calls import AwsError, Json
 from include.local_aws.crawlers.runs import crawls_of
 from include.local_aws.crawlers.table_versions import forget_removed_tables
@@ -50,6 +50,7 @@ class Stacks:
             if text is not None:
                 template = _base().parse_template(text)
                 check_template(template)
+                refusals.check_resources(template)
                 check_parameters(template, [v for k, v in parameters.items() if k.endswith(".ParameterKey")])
                 await self._check_names(action, parameters, template, account, region)
         if action in _AWAITING:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import uuid
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from include.local_aws.process import RunningLocalAws
 from tests.local_aws.dynamo import Place, make_place
-from tests.local_aws.roles import allow, decisions, document
+from tests.local_aws.roles import allow, decisions, document, make_role
 
 ACCOUNT = "000000000000"
 
@@ -130,6 +132,35 @@ def test_a_job_can_be_created_only_by_who_may_pass_its_role(
     to_glue = {"Condition": {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}}
     may_pass = {**allow(["iam:PassRole"], arn), **to_glue}
     assert client("glue", assume(create, may_pass)).create_job(**definition)["Name"] == definition["Name"]
+
+
+def test_a_function_and_a_rules_target_get_a_role_only_from_who_may_pass_it(
+    client: Callable[..., Any], assume: Callable[..., dict[str, Any]]
+) -> None:
+    name, archive = f"f-{uuid.uuid4().hex[:8]}", io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("h.py", "def f(event, context):\n    return 1\n")
+    runner = make_role(client, name, "lambda.amazonaws.com", [])
+    wanted = {"FunctionName": name, "Runtime": "python3.12", "Handler": "h.f", "Role": runner}
+    wanted |= {"Code": {"ZipFile": archive.getvalue()}}
+    targets = {"Rule": name, "Targets": [{"Id": "1", "Arn": f"arn:aws:sqs:::{name}", "RoleArn": runner}]}
+    client("events").put_rule(Name=name, EventPattern='{"source": ["any"]}')
+    may_all = allow(["lambda:*", "events:*"], "*")
+    without = assume(may_all)
+    for call in (
+        lambda: client("lambda", without).create_function(**wanted),
+        lambda: client("events", without).put_targets(**targets),
+    ):
+        with pytest.raises(ClientError, match="iam:PassRole"):
+            call()
+    to_lambda = {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
+    passing = assume(may_all, {**allow(["iam:PassRole"], runner), **to_lambda})
+    assert client("lambda", passing).create_function(**wanted)["FunctionName"] == name
+    with pytest.raises(ClientError, match="iam:PassRole"):
+        client("events", passing).put_targets(**targets)
+    with pytest.raises(ClientError, match="iam:PassRole"):
+        client("lambda", without).update_function_configuration(FunctionName=name, Role=runner)
+    client("lambda", without).update_function_configuration(FunctionName=name, Timeout=9)
 
 
 def test_log_groups_open_with_the_colon_star_spelling(
