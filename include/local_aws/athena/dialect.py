@@ -35,11 +35,10 @@ _FUNCTIONS = frozenset({
 })  # fmt: skip
 """Trino's functions that are answered here as Trino answers them."""
 _BEFORE_PARENTHESIS = frozenset({
-    "all", "and", "any", "array", "as", "between", "by", "char", "cross", "cube", "decimal", "distinct", "else", "end",
-    "except", "exists", "filter", "from", "group", "having", "in", "intersect", "is", "join", "lateral", "like", "limit",
-    "not", "of", "offset", "on", "or", "order", "over", "partition", "range", "recursive", "rollup", "row", "rows", "select",
-    "sets", "some", "time", "timestamp", "then", "union", "using", "values", "varbinary", "varchar", "when", "where", "with",
-    "within", "zone",
+    "all", "and", "any", "array", "as", "between", "by", "cross", "cube", "decimal", "distinct", "else", "end", "except",
+    "exists", "filter", "from", "group", "having", "in", "intersect", "is", "join", "lateral", "like", "limit", "not", "of",
+    "offset", "on", "or", "order", "over", "rollup", "row", "select", "sets", "some", "time", "timestamp", "then", "union",
+    "using", "values", "varbinary", "varchar", "when", "where", "with", "within", "zone",
 })  # fmt: skip
 _FOREIGN_TOKENS = frozenset({
     TokenType.AMP, TokenType.ANTI, TokenType.ASOF, TokenType.CARET, TokenType.COLON, TokenType.DARROW, TokenType.DCOLON,
@@ -57,7 +56,7 @@ _FOREIGN_PAIRS = frozenset({
     *((TokenType.INTERVAL, kind) for kind in (TokenType.NUMBER, TokenType.L_PAREN)),
 })
 _TYPES = frozenset({
-    "ARRAY", "BIGINT", "BOOLEAN", "CHAR", "DATE", "DECIMAL", "DOUBLE", "FLOAT", "INT", "INTERVAL", "JSON", "MAP", "ROW",
+    "ARRAY", "BIGINT", "BOOLEAN", "DATE", "DECIMAL", "DOUBLE", "FLOAT", "INT", "INTERVAL", "JSON", "MAP", "ROW",
     "SMALLINT", "STRUCT", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TINYINT", "VARBINARY", "VARCHAR", "UNKNOWN",
 })  # fmt: skip
 
@@ -124,7 +123,7 @@ def _foreign_tokens(tokens: Sequence[Token]) -> Iterator[Token]:
         before = kind
 
 
-_FOREIGN_NODES: tuple[tuple[type[exp.Expr], str, Callable[[exp.Expr], object]], ...] = (
+_FOREIGN_NODES: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], str, Callable[[exp.Expr], object]], ...] = (
     (exp.Star, "EXCLUDE, REPLACE or RENAME of *", lambda node: _any(node, "except_", "replace", "rename")),
     (exp.Group, "GROUP BY ALL", lambda node: node.args.get("all") is not None and not node.expressions),
     (
@@ -134,6 +133,7 @@ _FOREIGN_NODES: tuple[tuple[type[exp.Expr], str, Callable[[exp.Expr], object]], 
     ),
     (exp.Distinct, "DISTINCT ON", lambda node: _any(node, "on")),
     (exp.SetOperation, "UNION BY NAME", lambda node: _any(node, "by_name")),
+    ((exp.Time, exp.Timestamp), "function of this name", lambda _node: True),
     (exp.TableSample, "sample (not here)", lambda _node: True),
     (exp.WindowSpec, "EXCLUDE in a frame", lambda node: _any(node, "exclude")),
     (exp.In, "IN without parentheses", lambda node: _any(node, "field")),

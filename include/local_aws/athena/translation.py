@@ -13,9 +13,9 @@ from include.local_aws.athena.annotation import annotate
 from include.local_aws.athena.decimals import mend_arithmetic, mend_average, mend_rounding
 from include.local_aws.athena.dialect import check_aliases
 from include.local_aws.athena.errors import QueryFailedError
-from include.local_aws.athena.functions import mend_function
+from include.local_aws.athena.functions import mend_function, time_pattern
 from include.local_aws.athena.operands import check_operands
-from include.local_aws.athena.types import is_decimal, literal_scale
+from include.local_aws.athena.types import family_of, is_decimal, literal_scale
 from include.local_aws.athena.zones import is_day_difference, keeps_day, mend_zone, zone_call
 
 _STRICT = (*exp.DataType.INTEGER_TYPES, exp.DType.BOOLEAN)
@@ -118,8 +118,26 @@ def _mend_cast(node: exp.Cast) -> None:
         )
     elif to.is_type(*exp.DataType.INTEGER_TYPES) and source.is_type("DOUBLE", "FLOAT"):
         node.set("this", exp.func("ROUND", source.copy()))
+    elif to.is_type(*exp.DataType.TEXT_TYPES):
+        _mend_text(node)
     elif to.is_type(*_STRICT) and source.is_type(*exp.DataType.TEXT_TYPES):
         node.set("this", exp.Anonymous(this="STRICT_TEXT", expressions=[source.copy(), _pattern_of(to)]))
+
+
+def _mend_text(node: exp.Cast) -> None:
+    """Cut a text to the type's length, and refuse doubles: Trino writes them as `1.5E0`."""
+    source, length = node.this, node.to.expressions
+    if source.is_type("DOUBLE", "FLOAT"):
+        raise QueryFailedError("NOT_SUPPORTED", "local Athena casts no double to a varchar: cast it to a decimal first")
+    if source.is_type("TIMESTAMPTZ"):
+        node.set(
+            "this",
+            exp.Anonymous(this="STRFTIME", expressions=[source.copy(), time_pattern(source, "%Y-%m-%d ", " UTC")]),
+        )
+    if length and family_of(source) != "text":
+        raise QueryFailedError("NOT_SUPPORTED", "local Athena casts only texts to a varchar of a length")
+    if length:
+        node.set("this", exp.Anonymous(this="LEFT", expressions=[source.copy(), length[0].this.copy()]))
 
 
 def _pattern_of(kind: exp.DataType) -> exp.Expr:
