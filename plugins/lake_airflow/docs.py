@@ -5,7 +5,7 @@ from __future__ import annotations
 from include.dynamo_lake.declaration import Pipeline
 
 GROUPS = {
-    "capture": "Read what changed: exports of the planned windows, source crawlers, contract check",
+    "capture": "Read what changed: exports of what is planned, source crawlers, contract check",
     "merge": "Name the batch, apply it with one Glue job run",
     "verify": "Count and check the merged snapshot before anybody sees it",
     "publish": "Move readers to it, take the windows off the plan, keep the catalog in step, announce it",
@@ -79,12 +79,12 @@ def on_change_doc(pipeline: Pipeline) -> str:
 
 {pipeline.description}
 
-A write to {_tables(pipeline)} reaches this DAG by itself: stream, function, change file in the inbox, wake-up call on the queue. A
+A write to {_tables(pipeline, "or")} reaches this DAG by itself: stream, function, change file in the inbox, wake-up call on the queue. A
 run takes the whole inbox, merges, verifies and publishes it as every run does. The message is a call, the inbox is the list
 of work: lost, doubled and late messages are harmless, and {_sweeper(pipeline)} takes what nobody called for.
 
-**Start it from outside**: `POST /api/v2/dags/{pipeline.name}_on_change/dagRuns` with `"logical_date": null`.
-**Nothing arrives**: see "Wake-up age" and "Capture age" in the runbook.
+- **Start it from outside**: `POST /api/v2/dags/{pipeline.name}_on_change/dagRuns` with `"logical_date": null`.
+- **Nothing arrives**: see "Wake-up age" and "Capture age" in `docs/runbook.md`.
 """
 
 
@@ -100,10 +100,10 @@ Takes every window up to now, then compares every mirror row with full exports o
 same instant. Differences (missing, extra, different) are in the run's note, and all of them in the bucket. Every declared check
 runs over the whole table.
 
-**`repair`** puts right what differs; what is newer than the exports is not touched.
-**`rebuild`**, after the declaration was mended: makes `{pipeline.target.table}` and the quarantine anew from the mirrors.
+- **Repair** puts right what differs; what is newer than the exports is not touched.
+- **Rebuild**, after the declaration was mended, makes `{pipeline.target.table}` and the quarantine anew from the mirrors.
 """
 
 
-def _tables(pipeline: Pipeline) -> str:
-    return " and ".join(f"`{source.table}`" for source in pipeline.sources)
+def _tables(pipeline: Pipeline, word: str = "and") -> str:
+    return f" {word} ".join(f"`{source.table}`" for source in pipeline.sources)

@@ -236,7 +236,7 @@ class FakeAthena:
         return {"QueryExecutionId": f"q{len(self.requests)}"}
 
     def get_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:
-        return {"QueryExecution": self.states[QueryExecutionId]}
+        return {"QueryExecution": {"Query": f"SELECT {QueryExecutionId}", **self.states[QueryExecutionId]}}
 
     def get_query_results(self, *, QueryExecutionId: str, MaxResults: int) -> dict[str, Any]:
         rows = [{"Data": [{"VarCharValue": value} for value in row]} for row in self.rows[:MaxResults]]

@@ -174,6 +174,18 @@ def test_a_check_that_finds_no_row_passes_and_returns_what_it_scanned(clients: F
     assert ended(clients, pipeline, "SUCCEEDED") == 42
 
 
+def test_the_query_stands_among_the_rendered_templates_wherever_it_was_waited_for(
+    clients: FakeClients, pipeline: str
+) -> None:
+    clients.athena.rows = [["user", "times"]]
+    clients.athena.states["q1"] = {"Status": {"State": "SUCCEEDED"}}
+    resumed = operator(pipeline)
+    resumed.execute_complete(context_of(), {"query_id": "q1"})
+    shown = {name: getattr(resumed, name) for name in resumed.template_fields}
+    assert shown == {"check": "rows_match_list", "batch_id": "b1", "sql": "SELECT q1"}
+    assert resumed.overwrite_rtif_after_execution
+
+
 def test_a_check_that_finds_rows_fails_and_names_them(clients: FakeClients, pipeline: str) -> None:
     clients.athena.rows = [["user", "times"], ["u1", "2"], ["u2", "3"]]
     with pytest.raises(VerificationError, match=r"user=u1, times=2\n  user=u2, times=3\nReaders keep") as caught:

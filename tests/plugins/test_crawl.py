@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from botocore.exceptions import ClientError
 from lake_airflow.errors import CrawlFailedError
+from lake_airflow.links import CrawlerLink
 from lake_airflow.operators.crawl import CrawlOperator, CrawlSensor, OutputCrawlOperator
 
 from include.dynamo_lake.names import PUBLISHED_KEY
@@ -41,9 +42,12 @@ def test_a_crawl_is_due_on_a_new_day_and_after_a_failed_one(clients: FakeClients
 
 def test_a_daily_crawler_that_ran_today_is_skipped(clients: FakeClients) -> None:
     crawler(clients, Status="SUCCEEDED", StartTime=NOW - timedelta(hours=2))
+    context = context_of()
     with pytest.raises(AirflowSkipException, match="has run today"):
-        crawl()
+        CrawlOperator(task_id="crawl", crawler_name="c", policy="daily").execute(context)
     assert clients.glue.calls == []
+    (pushed,) = (value for (_, key), value in context["ti"].xcoms.items() if key == CrawlerLink.key)
+    assert pushed["crawler_name"] == "c"
 
 
 def test_every_run_means_every_run(clients: FakeClients) -> None:

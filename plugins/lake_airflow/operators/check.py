@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
@@ -34,7 +34,10 @@ class AthenaCheckOperator(BaseOperator):
     try after a failure asks anew.
     """
 
-    template_fields: Sequence[str] = ("check", "batch_id")
+    template_fields: Sequence[str] = ("check", "batch_id", "sql")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
+    # The query is known once the task runs: then it stands among its rendered templates.
+    overwrite_rtif_after_execution = True
     operator_extra_links = (QueryLink(),)
 
     def __init__(
@@ -58,6 +61,7 @@ class AthenaCheckOperator(BaseOperator):
         self.ceiling = ceiling
         self.aws_conn_id = aws_conn_id
         self.query_id: str | None = None
+        self.sql: str | None = None
 
     @cached_property
     def lake(self) -> Lake:
@@ -68,7 +72,7 @@ class AthenaCheckOperator(BaseOperator):
         return Clients(self.aws_conn_id)
 
     def execute(self, context: Any) -> int:
-        sql = build_check_query(self.lake, self.check, self.batch_id)
+        self.sql = sql = build_check_query(self.lake, self.check, self.batch_id)
         self.log.info("%s", sql)
         token = hashlib.sha256(f"{self.batch_id}\n{context['ti'].try_number}\n{sql}".encode()).hexdigest()
         answer = self.clients.athena.start_query_execution(
@@ -94,6 +98,7 @@ class AthenaCheckOperator(BaseOperator):
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> int:
         self.query_id = str(event["query_id"])
         execution = self.clients.athena.get_query_execution(QueryExecutionId=self.query_id)["QueryExecution"]
+        self.sql = execution["Query"]
         state = execution["Status"]["State"]
         if state == "SUCCEEDED":
             self._require_no_rows(self.query_id)

@@ -51,13 +51,14 @@ class CrawlOperator(BaseOperator):
         return Clients(self.aws_conn_id)
 
     def execute(self, context: Any) -> str:
+        # First: where nothing is due the link leads to the crawl that was.
+        CrawlerLink.push(context, self.clients.glue.meta.region_name, crawler_name=self.crawler_name)
         try:
             self._start_if_due()
         except ClientError as error:
             if not self.soft_fail:
                 raise
             _skip(self, _refusal(self.crawler_name, error))
-        CrawlerLink.push(context, self.clients.glue.meta.region_name, crawler_name=self.crawler_name)
         return self.crawler_name
 
     def _start_if_due(self) -> None:

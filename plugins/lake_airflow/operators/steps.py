@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -15,6 +16,7 @@ from lake_airflow.steps.publish import publish_snapshot
 class PublishOperator(BaseOperator):
     """Move readers to the snapshot that the run's report names, forwards only."""
 
+    template_fields: Sequence[str] = ("pipeline",)
     operator_extra_links = (SnapshotLink(),)
 
     def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
@@ -28,6 +30,7 @@ class PublishOperator(BaseOperator):
 class DifferencesOperator(BaseOperator):
     """Tell what the comparison of the mirrors with their tables found; the run's note is made of it."""
 
+    template_fields: Sequence[str] = ("pipeline",)
     operator_extra_links = (DifferencesLink(),)
 
     def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
@@ -41,6 +44,7 @@ class DifferencesOperator(BaseOperator):
 class AnnounceOperator(BaseOperator):
     """Send the asset event that tells what the run did; ``checks`` and ``crawls`` are the ids of the tasks that cost something."""
 
+    template_fields: Sequence[str] = ("pipeline", "checks", "crawls")
     operator_extra_links = (ReportLink(),)
 
     def __init__(self, *, pipeline: str, checks: tuple[str, ...], crawls: tuple[str, ...], **kwargs: Any) -> None:

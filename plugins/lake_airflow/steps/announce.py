@@ -106,9 +106,9 @@ def build_extra(
 def build_sentence(lake: Lake, extra: Mapping[str, Any]) -> str:
     """What the run did, for the task's log."""
     rows = extra["rows"]
-    changes = ", ".join(f"{count} rows {name}" for name, count in rows.items()) if rows else "no row changed"
+    changes = "rows: " + ", ".join(f"{count} {name}" for name, count in rows.items()) if rows else "no row changed"
     total = f", {extra['rows_total']} in all" if rows else ""
-    return f"{lake.readers} is complete through {extra['complete_through']}: {changes}{total}; about {extra['cost_usd']['total']} USD"
+    return f"{lake.readers} is complete through {extra['complete_through']}; {changes}{total}; about {extra['cost_usd']['total']} USD"
 
 
 def _latency_s(report: RunReport | None, published: Published | None, now: datetime) -> dict[str, int] | None:
