@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, CronTriggerTimetable
 from lake_airflow.docs import reconcile_doc
 from lake_airflow.flow import FlowBuilder, reconcile_params
 from lake_airflow.pipelines import read_lakes
-from lake_airflow.policy import RUN_CEILING, START_DATE, Tag, build_default_args, dag_tags
+from lake_airflow.policy import RUN_CEILING, Tag, build_default_args, dag_tags
 from lake_airflow.settings import read_common_settings
+
+LATE = timedelta(hours=1)
 
 common = read_common_settings()
 
@@ -17,9 +21,9 @@ for lake in read_lakes():
         dag_id=lake.names.dag_id("reconcile"),
         description=f"Whole comparison of the lake behind {lake.readers} with its tables",
         doc_md=reconcile_doc(lake.pipeline),
-        # It looks at its own present, not at an interval; a paused one makes up for nothing.
-        schedule=CronTriggerTimetable(cron, timezone="UTC") if cron else None,
-        start_date=START_DATE,
+        # It looks at its own present, not at an interval. With a start date Airflow would start a run, at the price of full exports,
+        # as soon as the DAG is switched on; without one the first waits for its time, and may be late by what is given here.
+        schedule=CronTriggerTimetable(cron, timezone="UTC", run_immediately=LATE) if cron else None,
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=RUN_CEILING,

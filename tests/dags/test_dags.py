@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -171,6 +171,22 @@ def test_a_reconciliation_is_weekly_as_declared_and_compares_unless_asked_for_mo
     assert reconcile.params.dump() == {"repair": False, "rebuild": False}
     schemas = [reconcile.params.get_param(name).schema for name in ("repair", "rebuild")]
     assert all(schema["type"] == "boolean" and schema["title"] for schema in schemas)
+
+
+@pytest.mark.parametrize(
+    ("switched_on", "first"),
+    [
+        ("2026-11-27T16:23:00Z", "2026-11-29T04:30:00Z"),
+        ("2026-11-29T04:31:00Z", "2026-11-29T04:30:00Z"),
+    ],
+)
+def test_a_reconciliation_that_is_switched_on_waits_for_its_time(
+    monkeypatch: pytest.MonkeyPatch, switched_on: str, first: str
+) -> None:
+    """A full export of every table is not what somebody expects who switches a DAG on."""
+    reconcile = DagSerialization.from_dict(DagSerialization.to_dict(BAG.dags["campaign_reconcile"]))
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: datetime.fromisoformat(switched_on))
+    assert reconcile.next_dagrun_info(last_automated_run_info=None).run_after == datetime.fromisoformat(first)
 
 
 def test_the_graph_is_the_flow_as_it_is_drawn() -> None:
