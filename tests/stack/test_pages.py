@@ -1,30 +1,113 @@
-"""Airflow's pages in a real browser: the last run, how fresh the table is, the form that runs a range again."""
+"""Airflow's pages in a real browser, as a stranger walks through them: what the pipeline did, how fresh the table is, what to do next."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from include.laptop.stack.browser import NoBrowserError, find_browser, install_driver, look
-from tests.stack.running import HOURLY, PIPELINE, Stack
+from tests.stack.running import (
+    BOOTSTRAP,
+    HOURLY,
+    ON_CHANGE,
+    PIPELINE,
+    RECONCILE,
+    RUN_CEILING_S,
+    Stack,
+    keep_clear_of_the_full_hour,
+    wait_for,
+)
 
 pytestmark = pytest.mark.deep
 
+TABLE, WAKE_UP = "campaign_analytics.user_campaign_tasks", "campaign_wake_up"
+CONSOLE = "https://console.aws.amazon.com/"
+EXPORT, GLUE_JOB, CHECK = "capture.export/mapped/0", "merge.glue_job", "verify.row_key_unique"
 
-def test_a_browser_shows_the_last_run_the_freshness_and_the_form(stack: Stack) -> None:
+
+@pytest.fixture(scope="module")
+def found(stack: Stack) -> dict[str, Any]:
+    """What one walk found."""
     try:
         find_browser()
         install_driver()
     except NoBrowserError as reason:
         pytest.skip(str(reason))
-    found = look(stack.api.url, PIPELINE)
+    keep_clear_of_the_full_hour()
+    wait_for(lambda: stack.ended(HOURLY, "scheduled"), RUN_CEILING_S, "the last hourly run to end")
+    return look(stack.api.url, PIPELINE)
+
+
+def test_the_last_run_is_green_and_its_log_says_what_it_did(stack: Stack, found: dict[str, Any]) -> None:
     newest = stack.api.runs(HOURLY)[0]["dag_run_id"]
     assert re.search(rf"{re.escape(newest)}\s+Success", found["last_run"]), found["last_run"]
-    for group in ("plan", "capture", "merge", "verify", "publish"):
-        assert group in found["graph"]
+    assert re.search(rf"{re.escape(TABLE)} is complete through \S+Z; ", found["last_words"])
+
+
+def test_the_graph_shows_the_groups_and_each_says_what_it_is_for(found: dict[str, Any]) -> None:
+    assert "plan" in found["graph"]
+    assert list(found["tooltips"]) == ["capture", "merge", "verify", "publish"]
+    assert "one Glue job run" in found["tooltips"]["merge"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("bootstrap", f"Run it once before {HOURLY}"),
+        ("hourly", f"First run, or a gap: run {BOOTSTRAP}"),
+        ("on_change", f"POST /api/v2/dags/{ON_CHANGE}/dagRuns"),
+        ("reconcile", "Repair puts right what differs"),
+    ],
+)
+def test_every_dag_says_what_it_does_and_when_to_run_it(found: dict[str, Any], kind: str, words: str) -> None:
+    text = " ".join(found["docs"][kind].split())
+    assert words in text
+    assert "Campaign progress by task" in text
+    assert not re.search(r"\*\*|###|`", text), "Markdown that the page did not render"
+
+
+def test_the_asset_says_how_fresh_the_table_is(stack: Stack, found: dict[str, Any]) -> None:
     event = next(event for event in stack.api.asset_events() if event["extra"].get("complete_through"))
     assert event["extra"]["complete_through"] in found["freshness"]
-    assert re.search(r"campaign_analytics\.user_campaign_tasks is complete through \S+Z:", found["last_words"])
+
+
+def test_the_asset_graph_shows_who_makes_the_table_and_what_wakes_the_on_change_runs(found: dict[str, Any]) -> None:
+    lines = {tuple(line) for line in found["asset_graph"]}
+    assert {(dag_id, TABLE) for dag_id in (BOOTSTRAP, HOURLY, ON_CHANGE, RECONCILE)} <= lines
+    assert (WAKE_UP, ON_CHANGE) in lines
+
+
+def test_every_link_leads_to_what_its_task_started(stack: Stack, found: dict[str, Any]) -> None:
+    links = found["started"]["links"]
+    assert all(url.startswith(CONSOLE) for shown in links.values() for url in shown.values())
+    export_arn = links[EXPORT]["Export"].rpartition("arn=")[2]
+    export = stack.client("dynamodb").describe_export(ExportArn=export_arn)["ExportDescription"]
+    assert export["ExportStatus"] == "COMPLETED"
+    glue = stack.client("glue")
+    crawler = links["capture.crawl_main"]["Crawler"].rpartition("/")[2]
+    assert glue.get_crawler(Name=crawler)["Crawler"]["LastCrawl"]["Status"] == "SUCCEEDED"
+    job, _, run = links[GLUE_JOB]["Glue job run"].rpartition("#/job/")[2].partition("/run/")
+    assert glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "SUCCEEDED"
+    query = links[CHECK]["Athena query"].rpartition("/")[2]
+    assert stack.client("athena").get_query_execution(QueryExecutionId=query)["QueryExecution"]["Query"]
+    for task, name in (("publish.snapshot", "Iceberg snapshot"), ("publish.announce", "Run report")):
+        bucket, key = re.findall(r"/s3/object/([^?]+)\?.*prefix=(.+)", links[task][name])[0]
+        assert stack.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
+
+
+def test_rendered_templates_say_what_each_task_worked_on(found: dict[str, Any]) -> None:
+    fields = found["started"]["templates"]
+    assert not [value for shown in fields.values() for value in shown.values() if "{{" in value]
+    assert '"kind": "full"' in fields[EXPORT]["item"]
+    assert re.search(r"\d{8}T\d{6}Z-[0-9a-f]{12}", fields[GLUE_JOB]["batch_id"])
+    assert "manifest.json" in fields[GLUE_JOB]["arguments"]
+    assert "FOR VERSION AS OF" in fields[CHECK]["sql"]
+
+
+def test_the_forms_offer_a_range_and_a_repair(found: dict[str, Any]) -> None:
     for words in ("Run Parameters", "Start", "End"):
         assert words in found["trigger_form"]
+    for words in ("Repair", "Rebuild"):
+        assert words in found["reconcile_form"]

@@ -15,8 +15,8 @@ from playwright.sync_api import Locator, Page, sync_playwright
 CEILING_MS = 60_000
 SETTLE_MS = 2_000
 WIDE = {"width": 1600, "height": 1000}
-# The graph is a strip: a lower window shows it larger.
-STRIP = {"width": 1600, "height": 420}
+# The graph is a strip: a low and wide window shows it large enough to be read.
+STRIP = {"width": 2400, "height": 470}
 # A browser that asks for nothing but the pages: no updates, no sync, no first run.
 FLAGS = (
     "--headless",
@@ -28,6 +28,26 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+KINDS = ("bootstrap", "hourly", "on_change", "reconcile")
+GROUPS = ("capture", "merge", "verify", "publish")
+# Tasks that started something in AWS, as their pages are addressed; a mapped task has a page for each of its parts.
+LINKED = (
+    "capture.export/mapped/0",
+    "capture.crawl_main",
+    "merge.glue_job",
+    "verify.row_key_unique",
+    "publish.snapshot",
+    "publish.announce",
+)
+# Tasks whose templates say what they worked on.
+TEMPLATED = ("capture.export/mapped/0", "merge.glue_job", "verify.row_key_unique")
+
+# A rendered field is shown as numbered lines, coloured word by word.
+READ_FIELDS = """rows => rows.map(row => {
+  const lines = row.querySelector("pre").cloneNode(true);
+  lines.querySelectorAll(".linenumber").forEach(number => number.remove());
+  return [row.cells[0].innerText, lines.textContent];
+})"""
 
 
 @dataclass
@@ -64,17 +84,55 @@ class Walk:
     def text(self) -> str:
         return str(self.page.inner_text("body"))
 
+    def docs(self, dag_id: str) -> str:
+        """What the DAG's documentation says, as its button opens it."""
+        self.page.goto(f"{self.url}/dags/{dag_id}")
+        self.page.get_by_label("Dag Docs").first.click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.wait_for()
+        self.page.wait_for_timeout(SETTLE_MS)
+        return str(dialog.inner_text())
+
     def last_run(self, dag_id: str) -> str:
-        """The page of the DAG's latest run, reached from the DAG's own page; its text."""
+        """The page of the DAG's latest run, reached from the grid of its tasks; its text."""
         self.open(f"/dags/{dag_id}", "Latest Run")
         self.page.get_by_test_id("grid-view-button").click()
         self.open_groups()
         self.picture("grid")
+        self.open_last_run(dag_id)
+        return self.text()
+
+    def open_last_run(self, dag_id: str) -> str:
+        """Follow the link to the latest run on the DAG's page, which is open; the run's address."""
         self.page.locator(f"a[href^='/dags/{dag_id}/runs/']", has=self.page.get_by_test_id("state-badge")).first.click()
         self.page.wait_for_url("**/runs/**")
-        self.page.get_by_text("Task Instances").first.wait_for()
+        self.page.get_by_text("Run Type").first.wait_for()
         self.page.wait_for_timeout(SETTLE_MS)
-        return self.text()
+        return str(self.page.url).partition("?")[0].rstrip("/")
+
+    def started(self, dag_id: str) -> dict[str, dict[str, dict[str, str]]]:
+        """Of the DAG's latest run: the links of its tasks by task and label, and their rendered templates by task and field."""
+        self.open(f"/dags/{dag_id}", "Latest Run")
+        run = self.open_last_run(dag_id)
+        return {
+            "links": {task: self.links(f"{run}/tasks/{task}") for task in LINKED},
+            "templates": {task: self.templates(f"{run}/tasks/{task}") for task in TEMPLATED},
+        }
+
+    def links(self, task_url: str) -> dict[str, str]:
+        """The buttons under a task's details, and where they lead."""
+        self.page.goto(f"{task_url}/details")
+        heading = self.page.get_by_role("heading", name="Extra Links")
+        heading.wait_for()
+        buttons = heading.locator("xpath=..").get_by_role("link")
+        return dict(buttons.evaluate_all("found => found.map(one => [one.innerText, one.href])"))
+
+    def templates(self, task_url: str) -> dict[str, str]:
+        """The fields of a task as they were rendered for its run."""
+        self.page.goto(f"{task_url}/rendered_templates")
+        rows = self.page.locator("tr:has(pre)")
+        rows.first.wait_for()
+        return dict(rows.evaluate_all(READ_FIELDS))
 
     def last_words(self) -> str:
         """The log of the task that announces what the run on the present page did; the page's text."""
@@ -92,14 +150,25 @@ class Walk:
         self.page.set_viewport_size(STRIP)
         self.page.wait_for_timeout(SETTLE_MS)
         self.page.get_by_label("Fit View").click()
-        # In a low window the small map lies on the graph.
-        self.page.add_style_tag(content=".react-flow__minimap { display: none }")
+        # In a low window these lie on the graph.
+        self.page.add_style_tag(content=".react-flow__panel { display: none }")
         self.page.wait_for_timeout(SETTLE_MS)
         self.picture("graph", of=self.page.get_by_test_id("rf__wrapper"))
-        text = self.text()
+        return self.text()
+
+    def tooltips(self) -> dict[str, str]:
+        """What the groups of the graph, which is open, say when the mouse is over them."""
+        told = {}
+        for group in GROUPS:
+            self.page.get_by_test_id(f"rf__node-{group}").get_by_text(group, exact=True).hover()
+            tooltip = self.page.get_by_role("tooltip").first
+            tooltip.wait_for()
+            told[group] = str(tooltip.inner_text())
+            self.page.mouse.move(0, 0)
+            tooltip.wait_for(state="hidden")
         self.page.set_viewport_size(WIDE)
         self.page.get_by_label("Show Details Panel").click()
-        return text
+        return told
 
     def freshness(self, asset: str) -> str:
         """The page of the table's asset with its newest event; its text."""
@@ -110,14 +179,21 @@ class Walk:
         self.picture("asset")
         return self.text()
 
+    def asset_graph(self) -> list[list[str]]:
+        """The lines of the graph on the asset page, which is open: what leads to what, by name."""
+        nodes = self.page.locator("[data-testid^='rf__node-']")
+        names = dict(nodes.evaluate_all("found => found.map(one => [one.dataset.id, one.innerText.trim()])"))
+        lines = self.page.locator("[data-testid^='rf__edge-']")
+        ends = lines.evaluate_all("found => found.map(one => one.getAttribute('aria-label'))")
+        return [[names[end] for end in line.removeprefix("Edge from ").split(" to ")] for line in ends]
+
     def trigger_form(self, dag_id: str) -> str:
-        """The form that runs a range again, as the Trigger button opens it; its text."""
+        """The form that the Trigger button opens; its text."""
         self.open(f"/dags/{dag_id}", "Latest Run")
         self.page.get_by_test_id("trigger-dag-button").click()
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_text("Run Parameters").wait_for()
         self.page.wait_for_timeout(SETTLE_MS)
-        self.picture("trigger")
         return str(dialog.inner_text())
 
 
@@ -148,13 +224,19 @@ def main() -> None:
     with browser_page(options.browser) as page:
         walk = Walk(page, options.url, options.images)
         found = {
+            "docs": {kind: walk.docs(f"{options.pipeline}_{kind}") for kind in KINDS},
             "last_run": walk.last_run(hourly),
             "last_words": walk.last_words(),
+            "started": walk.started(f"{options.pipeline}_bootstrap"),
             "graph": walk.graph(hourly),
+            "tooltips": walk.tooltips(),
             "freshness": walk.freshness(f"{options.pipeline}_analytics."),
+            "asset_graph": walk.asset_graph(),
+            "reconcile_form": walk.trigger_form(f"{options.pipeline}_reconcile"),
             "trigger_form": walk.trigger_form(hourly),
-            "pictures": walk.pictures,
         }
+        walk.picture("trigger")
+        found["pictures"] = walk.pictures
     print(json.dumps(found))
 
 
