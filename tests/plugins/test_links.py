@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from lake_airflow.links import LINKS, DifferencesLink, ExportLink, LakeLink
@@ -58,7 +59,8 @@ def test_the_links_of_a_run_open_the_run_the_crawlers_the_query_the_snapshot_and
 def test_the_link_of_a_comparison_opens_the_folder_of_all_differences(clients: FakeClients, pipeline: str) -> None:
     lake = read_lake(pipeline)
     clients.s3.objects[report_key("b1")] = replace(report(), reconciled=FOUND).to_json().encode()
-    context = context_of(batch={"batch_id": "b1"})
+    dag = SimpleNamespace(dag_id=lake.names.dag_id("reconcile"))
+    context = {**context_of(batch={"batch_id": "b1"}), "dag": dag, "run_id": "r"}
     tell_differences(pipeline, context)
     assert urls(DifferencesLink(), context["ti"].xcoms) == [
         console(f"s3/buckets/{lake.bucket}", f"&prefix={FOUND.differences}")
