@@ -16,7 +16,7 @@ CEILING_MS = 60_000
 SETTLE_MS = 2_000
 WIDE = {"width": 1600, "height": 1000}
 # The graph is a strip: a low and wide window shows it large enough to be read.
-STRIP = {"width": 2400, "height": 470}
+STRIP = {"width": 2400, "height": 500}
 # A browser that asks for nothing but the pages: no updates, no sync, no first run.
 FLAGS = (
     "--headless",
