@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.laptop.local_pipeline import LocalPipeline, local_pipelines
+from tests.e2e.soundness import change, require_sound
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,12 @@ def pipelines(said: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def campaign(pipelines: dict[str, LocalPipeline]) -> LocalPipeline:
     return pipelines["campaign"]
+
+
+@pytest.fixture(scope="session")
+def lake(campaign: LocalPipeline) -> LocalPipeline:
+    """The first pipeline with items that come and go, bootstrapped."""
+    change(campaign)
+    assert campaign.run("bootstrap")
+    require_sound(campaign)
+    return campaign

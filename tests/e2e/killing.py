@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -29,9 +30,10 @@ class Kill:
     match: str = ""
 
 
-def run_and_kill(campaign: LocalPipeline, kind: str, kill: Kill) -> bool:
+def run_and_kill(campaign: LocalPipeline, kind: str, kill: Kill, conf: Mapping[str, Any] | None = None) -> bool:
     """Run a DAG with this process's environment; return whether it came to the call and was killed there."""
-    command = [sys.executable, "-m", __name__, campaign.names.dag_id(kind), json.dumps(asdict(kill))]
+    given = json.dumps(asdict(kill)), json.dumps(conf or {})
+    command = [sys.executable, "-m", __name__, campaign.names.dag_id(kind), *given]
     with campaign.log_path.open("ab") as log:
         ended = subprocess.run(
             command, cwd=paths.ROOT, env=os.environ, stdout=log, stderr=log, timeout=CEILING_S, check=False
@@ -76,4 +78,4 @@ def _arm(kill: Kill) -> None:
 
 if __name__ == "__main__":
     _arm(Kill(**json.loads(sys.argv[2])))
-    sys.exit(0 if run_dag(sys.argv[1], {}, print) else 1)
+    sys.exit(0 if run_dag(sys.argv[1], json.loads(sys.argv[3]), print) else 1)

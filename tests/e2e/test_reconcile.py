@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import Any
 
 import pytest
 
@@ -19,16 +18,18 @@ pytestmark = pytest.mark.spark
 KEYS = {"userID": {"S": "lied of"}, "campaignID": {"S": "c1"}}
 
 
-def lie(campaign: LocalPipeline) -> dict[str, Any]:
-    """A stream record of an item that never was, as of the last covered second."""
+def tell_a_lie(campaign: LocalPipeline) -> None:
+    """Put a stream record of an item that never was into the inbox, as of the last covered second."""
     covered = Coverage.from_json(read_state(campaign, COVERAGE_KEY)).covered_through
     assert covered is not None
-    return {
+    record = {
         "Metadata": {"ApproximateCreationSecond": int(covered.timestamp())},
         "Keys": KEYS,
         "NewImage": progress("lied of", {"S": "2026-11-05"}, [task(1)]),
         "SequenceNumber": "1" * 21,
     }
+    body = gzip.compress((json.dumps(record) + "\n").encode())
+    campaign.client("s3").put_object(Bucket=campaign.bucket, Key="inbox/user_campaign/lie.json.gz", Body=body)
 
 
 def note_of_the_run(dag_id: str) -> str | None:
@@ -44,8 +45,7 @@ def note_of_the_run(dag_id: str) -> str | None:
 def test_a_repair_finds_what_is_wrong_tells_it_and_puts_it_right(campaign: LocalPipeline) -> None:
     if not campaign.client("s3").list_objects_v2(Bucket=campaign.bucket, Prefix=COVERAGE_KEY).get("KeyCount"):
         assert campaign.run("bootstrap")
-    body = gzip.compress((json.dumps(lie(campaign)) + "\n").encode())
-    campaign.client("s3").put_object(Bucket=campaign.bucket, Key="inbox/user_campaign/lie.json.gz", Body=body)
+    tell_a_lie(campaign)
     put(campaign, USERS, progress("changed meanwhile", {"S": "2026-11-06"}, [task(1), task(2)]))
     campaign.advance(3600)
     assert campaign.run("reconcile", {"repair": True})
