@@ -55,7 +55,7 @@ def test_the_graph_shows_the_groups_and_each_says_what_it_is_for(found: dict[str
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("bootstrap", f"Run it once before {HOURLY}"),
+        ("bootstrap", "Run it once before all others"),
         ("hourly", f"First run, or a gap: run {BOOTSTRAP}"),
         ("on_change", f"POST /api/v2/dags/{ON_CHANGE}/dagRuns"),
         ("reconcile", "Repair puts right what differs"),
