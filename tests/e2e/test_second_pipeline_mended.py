@@ -1,10 +1,13 @@
-"""The second pipeline's declaration is mended and deployed: what was in quarantine comes in.
+"""The second pipeline's table is damaged, then its declaration is mended and deployed: what readers see stays right.
 
 One story in order, after the one of ``test_second_pipeline.py`` where that runs: the wider table stays.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
+from include.local_aws.process import AWS_PYTHON, ROOT
 from tests.e2e.deploying import MendedCheckout
 from tests.e2e.test_campaign_hours import newest_report
 from tests.e2e.test_second_pipeline import route
@@ -19,6 +23,8 @@ from tests.readers_pointer import shown_locations
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
+CRAWL_CEILING_S = 30
+CHECKS = ("row_key_unique", "key_not_null", "rows_match_list")
 # A wider number, an accepted tag, a longer number in an entry, and a lookup's error that no longer matters.
 CORRECTIONS = {
     'type = "decimal(5,2)", from = "tollPaid", accept = ["N"]': 'type = "decimal(9,2)", from = "tollPaid", accept = ["N", "S"]',
@@ -62,6 +68,40 @@ def history(one: LocalPipeline) -> list[str | None]:
 def shown_in_turn(one: LocalPipeline) -> list[str]:
     """What the readers' table pointed to, the oldest first."""
     return [location for location, _ in groupby(reversed(shown_locations(one.client("glue"), one.pipeline.name)))]
+
+
+def write_beside(one: LocalPipeline) -> None:
+    table = f"{one.names.lake_database}.{one.pipeline.target.table}"
+    command = [str(AWS_PYTHON), "-m", "tests.e2e.writing_beside", table, "planned_for", "route_no", "stop"]
+    environment = {**os.environ, **one.running.environment, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+def crawl_by_hand(one: LocalPipeline) -> None:
+    glue, name = one.client("glue"), one.deployed.outputs["OutputCrawler"]
+    glue.start_crawler(Name=name)
+    deadline = time.monotonic() + CRAWL_CEILING_S
+    while glue.get_crawler(Name=name)["Crawler"]["State"] != "READY":
+        assert time.monotonic() < deadline, "the crawler does not come to rest"
+        time.sleep(0.2)
+
+
+def test_every_check_fails_on_what_somebody_wrote_and_readers_keep_what_was_verified(
+    routes: LocalPipeline, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    before, lines = routes.shown_rows(), len(said)
+    write_beside(routes)
+    crawl_by_hand(routes)
+    assert len(routes.shown_rows()) == len(before) + 3, "a crawl by hand shows what nobody verified"
+    assert not routes.run("hourly")
+    failures = {check: one for one in said[lines:] for check in CHECKS if f"verify.{check}: failed" in one}
+    assert failures.keys() == set(CHECKS)
+    assert all("found rows that should not be" in one and "reconcile with rebuild" in one for one in failures.values())
+    assert "times=2" in failures["row_key_unique"]
+    assert "route_no=None" in failures["key_not_null"]
+    assert "expected_rows=" in failures["rows_match_list"]
+    assert routes.shown_rows() == before
+    assert f"Only the run's own task may start crawler {routes.deployed.outputs['OutputCrawler']}" in caplog.text
 
 
 @pytest.fixture
