@@ -1,4 +1,4 @@
-"""AWS fails now and then: each failure is survived by a retry.
+"""AWS fails: each failure is survived by a retry, or ends in an error that says what to do; readers keep what was verified.
 
 Goes on from the lake that the tests before it left.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
-from tests.e2e.soundness import DAY_S, TARGET, arm, change, require_sound, strikes_left
+from tests.e2e.soundness import DAY_S, MIRROR, TARGET, arm, change, job_runs, require_sound, strikes_left
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
@@ -26,6 +26,13 @@ STORM = (
 )
 
 
+def ends(lake: LocalPipeline) -> list[str]:
+    """How the job runs of the newest batch ended, the oldest first."""
+    runs = job_runs(lake)
+    batch_id = runs[0]["Arguments"]["--batch_id"]
+    return [run["JobRunState"] for run in reversed(runs) if run["Arguments"]["--batch_id"] == batch_id]
+
+
 def test_a_run_in_which_every_service_fails_now_and_then_ends_green(lake: LocalPipeline) -> None:
     change(lake)
     lake.advance(DAY_S)  # its crawlers are due again
@@ -33,4 +40,37 @@ def test_a_run_in_which_every_service_fails_now_and_then_ends_green(lake: LocalP
         arm(lake, target=target, code=code, status=status, match=match, times=times)
     assert lake.run("hourly")
     assert strikes_left(lake) == 0
+    require_sound(lake)
+
+
+def test_a_job_run_that_waits_is_taken_up_again_and_one_that_expired_is_followed_by_another(
+    lake: LocalPipeline,
+) -> None:
+    change(lake)
+    arm(lake, target="AWSGlue.StartJobRun", waits_s=10, ends="EXPIRED", message="No capacity came")
+    # The first look at it ends the wait, while it waits: the next try must find it.
+    arm(lake, target="AWSGlue.GetJobRun", code="ExpiredTokenException")
+    arm(lake, target="AmazonAthena.StartQueryExecution", ends="FAILED", code="INTERNAL_ERROR_QUERY_ENGINE")
+    assert lake.run("hourly")
+    assert strikes_left(lake) == 0
+    assert ends(lake) == ["EXPIRED", "SUCCEEDED"]
+    require_sound(lake)
+
+
+def test_a_job_run_that_ends_badly_is_followed_by_another_and_one_that_timed_out_says_what_to_raise(
+    lake: LocalPipeline, said: list[str]
+) -> None:
+    change(lake)
+    shown = lake.shown_rows()
+    # Half-way in its merge; with its merge done and reported; and at its timeout.
+    arm(lake, target="AWSGlue.UpdateTable", match=MIRROR, kill="after")
+    for state, message in (("ERROR", "Internal service error"), ("FAILED", "Out of memory"), ("TIMEOUT", "Timed out")):
+        arm(lake, target="AWSGlue.StartJobRun", ends=state, message=message)
+    assert not lake.run("hourly")
+    assert strikes_left(lake) == 0
+    assert ends(lake) == ["ERROR", "FAILED", "TIMEOUT"]
+    told = [line for line in said if "merge.glue_job: failed" in line][-1]
+    assert "ended as TIMEOUT: Timed out. Remedy: raise MergeTimeoutMinutes or MergeWorkers" in told
+    assert lake.shown_rows() == shown
+    assert lake.run("hourly")
     require_sound(lake)
