@@ -1,14 +1,18 @@
-"""The merge job is killed around its commits: readers keep what was verified, and a later try finishes it.
+"""The merge job is killed around its commits, whatever it does: readers keep what was verified, and a later try finishes it.
 
 One lake in order: every kill finds what the one before it left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
 from tests.e2e.soundness import (
+    DAY_S,
     LOOKUP_MIRROR,
     MIRROR,
     QUARANTINE,
@@ -18,6 +22,7 @@ from tests.e2e.soundness import (
     require_sound,
     strikes_left,
 )
+from tests.e2e.test_reconcile import tell_a_lie
 from tests.readers_pointer import require_forwards
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
@@ -32,10 +37,16 @@ COMMITS = (
 )
 
 
-def fail(lake: LocalPipeline, kind: str) -> None:
+def arm_kills(lake: LocalPipeline, *commits: str) -> None:
+    """The job is killed after its next commit to each of these tables: one kill for a try."""
+    for commit in commits:
+        arm(lake, target="AWSGlue.UpdateTable", match=commit, kill="after")
+
+
+def fail(lake: LocalPipeline, kind: str, conf: Mapping[str, Any] | None = None) -> None:
     """Run a DAG whose job is killed in every try."""
     left, before = strikes_left(lake), lake.shown_rows()
-    assert not lake.run(kind)
+    assert not lake.run(kind, conf)
     assert strikes_left(lake) == left - 3
     assert lake.shown_rows() == before, "readers keep what was verified"
 
@@ -56,4 +67,28 @@ def test_a_merge_that_is_killed_at_any_commit_is_finished_by_the_next_one(lake: 
     fail(lake, "hourly")
     fail(lake, "hourly")
     assert lake.run("hourly")
+    require_sound(lake)
+
+
+def test_a_repair_and_a_rebuild_that_are_killed_at_their_commits_are_finished_by_the_next_try(
+    lake: LocalPipeline,
+) -> None:
+    change(lake)
+    tell_a_lie(lake)
+    # The batch's own commit to the mirror, then the repair's, then the target's.
+    arm_kills(lake, MIRROR, MIRROR, TARGET)
+    fail(lake, "reconcile", {"repair": True})
+    change(lake)
+    # The mark that a rebuild has begun is in both mirrors, then the target is made anew.
+    arm_kills(lake, LOOKUP_MIRROR, TARGET)
+    assert lake.run("reconcile", {"rebuild": True})
+    assert strikes_left(lake) == 0
+    require_sound(lake)
+
+
+def test_a_maintenance_that_is_killed_at_its_commits_is_finished_by_the_next_try(lake: LocalPipeline) -> None:
+    lake.advance(DAY_S)
+    arm_kills(lake, MIRROR, TARGET)
+    assert lake.run("hourly"), "nothing was written since: its job only maintains"
+    assert strikes_left(lake) == 0
     require_sound(lake)
