@@ -8,7 +8,7 @@ from pathlib import Path
 
 from include.laptop import paths
 
-FOLDERS = ("dags", "plugins", "glue_scripts", "include", "tests")
+FOLDERS = ("dags", "plugins", "glue_scripts", "include", "tests", "docs")
 FILES = ("pyproject.toml", "requirements.txt")
 
 

@@ -39,6 +39,7 @@ DAGS = Suite("dags and plugins", _AIRFLOW, ("tests/dags", "tests/plugins", *NOT_
 LOCAL_AWS = Suite("local AWS", _AWS, ("tests/local_aws", *NOT_DEEP))
 SPARK = Suite("Spark", _AIRFLOW, ("tests/spark", *NOT_DEEP))
 SECOND = ("tests/pipelines/parcel_routes.toml",)
+ON_CHANGE_ALONE = ("tests/pipelines/live_readings.toml",)
 E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
 _LONG = (("HYPOTHESIS_PROFILE", "deep"),)
 DEEP = (
@@ -46,7 +47,7 @@ DEEP = (
         Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
         Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
-        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep")),
+        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
     ),
     (
         Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),

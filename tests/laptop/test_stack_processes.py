@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from include.laptop.checkout import copy_checkout
 from include.laptop.stack.commands import clean, down
 from include.laptop.stack.folder import StackFolder, StackState
 from include.laptop.stack.processes import end_all, find_parts, find_postgres, find_supervisor, mark_of
@@ -122,3 +123,12 @@ def test_down_without_a_stack_says_so(folder: StackFolder, capsys: pytest.Captur
 def test_a_damaged_state_file_counts_as_none(folder: StackFolder) -> None:
     folder.state_file.write_text('{"pid": 1, "cre')
     assert folder.read_state() is None
+
+
+def test_a_copy_of_the_checkout_has_the_checkouts_stack(tmp_path: Path) -> None:
+    """Both write into one `.local`: whoever brings a second stack up would end the first one's."""
+    copied = copy_checkout(tmp_path / "copy", [])
+    asked = [sys.executable, "-c", "from include.laptop.stack.folder import StackFolder; print(StackFolder().root)"]
+    environment = {**os.environ, "PYTHONPATH": str(copied)}
+    said = subprocess.run(asked, cwd=copied, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == str(StackFolder().root)

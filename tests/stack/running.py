@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.dynamo_lake.declaration import read_declaration
+from include.dynamo_lake.names import PipelineNames
 from include.laptop import paths
 from include.laptop.athena import TextRow, query
 from include.laptop.expected import expected_rows, sort_key
@@ -26,7 +27,6 @@ from include.local_aws.process import ask
 PIPELINE, HOURLY, BOOTSTRAP = "campaign", "campaign_hourly", "campaign_bootstrap"
 ON_CHANGE, RECONCILE = "campaign_on_change", "campaign_reconcile"
 BUCKET = "campaign-lake-000000000000-eu-central-1"
-TABLE = '"campaign_analytics"."user_campaign_tasks"'
 COMMAND_CEILING_S, RUN_CEILING_S = 600, 600
 ENDED = {"success", "failed"}
 FOLDER = StackFolder()
@@ -43,13 +43,20 @@ class Stack:
     def client(self, service: str) -> Any:
         return session(self.aws).client(service, endpoint_url=self.aws["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
 
-    def rows(self) -> list[TextRow]:
+    def rows(self, pipeline: str = PIPELINE) -> list[TextRow]:
         """What readers see."""
-        return sorted(query(self.client("athena"), PIPELINE, f"SELECT * FROM {TABLE}").rows, key=sort_key)
+        names, table = PipelineNames(pipeline), read_declaration(pipeline).target.table
+        shown = query(self.client("athena"), names.dashed, f'SELECT * FROM "{names.analytics_database}"."{table}"')
+        return sorted(shown.rows, key=sort_key)
 
-    def expected_rows(self) -> list[TextRow]:
+    def expected_rows(self, pipeline: str = PIPELINE) -> list[TextRow]:
         """What the DynamoDB tables hold now, by the plain-Python reference."""
-        return expected_rows(read_declaration(PIPELINE), self.client("dynamodb"))
+        return expected_rows(read_declaration(pipeline), self.client("dynamodb"))
+
+    def announced(self, pipeline: str = PIPELINE) -> list[dict[str, Any]]:
+        """What the pipeline's runs announced, the newest first; calls for on-change runs are events too, without a pipeline."""
+        extras = [event["extra"] for event in self.api.asset_events()]
+        return [extra for extra in extras if extra.get("pipeline") == pipeline]
 
     def ask_local_aws(self, path: str, content: Any) -> None:
         ask(self.aws["AWS_ENDPOINT_URL"], "POST", f"/_local/{path}", content)
@@ -98,6 +105,11 @@ class Stack:
         red = [run["dag_run_id"] for run in runs if run["state"] != "success"]
         assert runs
         assert not {run_id: self.failed_tasks(dag_id, run_id) for run_id in red}
+
+    def settled(self, dag_id: str) -> list[dict[str, Any]]:
+        """The DAG's runs, the newest first, once all that exist have ended; else an empty list."""
+        runs = self.api.runs(dag_id)
+        return runs if all(run["state"] in ENDED for run in runs) else []
 
     def ended(self, dag_id: str, run_type: str) -> list[dict[str, Any]]:
         """The DAG's runs of a type once there are some and all have ended, the newest first; else an empty list."""

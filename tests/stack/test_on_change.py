@@ -59,12 +59,6 @@ def document() -> str:
     return (paths.ROOT / "docs" / "on-change.md").read_text()
 
 
-def settled(stack: Stack) -> list[dict[str, Any]]:
-    """The on-change runs once all that exist have ended; else an empty list."""
-    runs = stack.api.runs(ON_CHANGE)
-    return runs if all(run["state"] in ENDED for run in runs) else []
-
-
 def merge_runs(stack: Stack) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = stack.client("glue").get_job_runs(JobName=f"{PIPELINE}-merge")["JobRuns"]
     return found
@@ -80,10 +74,10 @@ def test_writes_from_another_terminal_show_without_any_further_action(stack: Sta
     expected = stack.expected_rows()
     wait_for(lambda: stack.rows() == expected, SHOWN_CEILING_S, "the writes to show")
     assert any(ITEM["userID"]["S"] in row for row in expected)  # type: ignore[index]
-    runs = wait_for(lambda: settled(stack), SHOWN_CEILING_S, "the runs to end")
+    runs = wait_for(lambda: stack.settled(ON_CHANGE), SHOWN_CEILING_S, "the runs to end")
     assert "asset_triggered" in {run["run_type"] for run in runs}
-    event = next(one["extra"] for one in stack.api.asset_events() if "batch_id" in one["extra"])
-    assert 0 <= event["latency_s"]["p50"] <= event["latency_s"]["max"] < SHOWN_CEILING_S
+    latency_s = stack.announced()[0]["latency_s"]
+    assert 0 <= latency_s["p50"] <= latency_s["max"] < SHOWN_CEILING_S
 
 
 def test_ten_thousand_messages_are_a_handful_of_runs(stack: Stack) -> None:
@@ -99,7 +93,7 @@ def test_ten_thousand_messages_are_a_handful_of_runs(stack: Stack) -> None:
         return set(left.values()) == {"0"}
 
     wait_for(is_drained, SHOWN_CEILING_S, "the queue to be empty")
-    runs = wait_for(lambda: settled(stack), SHOWN_CEILING_S, "the runs to end")
+    runs = wait_for(lambda: stack.settled(ON_CHANGE), SHOWN_CEILING_S, "the runs to end")
     assert 1 <= len(runs) - before <= 10
     assert {run["state"] for run in runs} == {"success"}
     assert len(merge_runs(stack)) == merged

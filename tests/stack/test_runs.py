@@ -53,7 +53,7 @@ def test_an_outage_of_30_hours_is_caught_up_by_one_run_that_exports_adjoining_wi
     run_id, state = stack.run(HOURLY)
     assert (state, stack.failed_tasks(HOURLY, run_id)) == ("success", [])
     assert stack.rows() == stack.expected_rows()
-    (first, second) = newest_event(stack)["windows"]
+    (first, second) = stack.announced()[0]["windows"]
     assert first.rpartition(", ")[2].rstrip(")") == second.partition(", ")[0].lstrip("[")
     exports = [task for task in stack.api.tasks(HOURLY, run_id) if task["task_id"] == "capture.export"]
     assert len(exports) == 4
@@ -79,7 +79,7 @@ def test_a_failed_hour_is_taken_by_the_next_run_and_clearing_it_is_green_and_har
 
 
 def test_an_airflow_with_an_empty_database_goes_on_where_the_lake_stands(stack: Stack) -> None:
-    before = newest_event(stack)["complete_through"]
+    before = stack.announced()[0]["complete_through"]
     write_a_new_item(stack, "anew")
     stack.ask_local_aws("clock", {"advance": HOUR_S})
     command = [sys.executable, "-m", "include.laptop.dag", HOURLY]
@@ -89,12 +89,6 @@ def test_an_airflow_with_an_empty_database_goes_on_where_the_lake_stands(stack: 
     log = stack.client("s3").get_object(Bucket=BUCKET, Key="state/coverage.json")["Body"].read()
     newest = json.loads(log)["log"][-1]
     assert newest["start"] == before
-
-
-def newest_event(stack: Stack) -> dict[str, Any]:
-    """What the newest run announced; calls for on-change runs are events too."""
-    extra: dict[str, Any] = next(one["extra"] for one in stack.api.asset_events() if "batch_id" in one["extra"])
-    return extra
 
 
 def write_a_new_item(stack: Stack, user: str) -> None:

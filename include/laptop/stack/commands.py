@@ -63,7 +63,7 @@ def down(folder: StackFolder) -> int:
         raise StackError(f"still running: {', '.join(f'{one.pid} {one.name()}' for one in left)}")
     print("Nothing is left running." if supervisor or ended else "The stack was not up; nothing is running.")
     if supervisor or ended:
-        print(f"Tables and runs are gone; the logs stay in {folder.logs.relative_to(paths.ROOT)} until the next start.")
+        print(f"Tables and runs are gone; the logs stay in {folder.shown_logs} until the next start.")
     return 0
 
 
@@ -78,14 +78,13 @@ def clean(folder: StackFolder) -> int:
 
 def summary(state: StackState) -> str:
     """What a stranger wants to know first."""
-    logs = (StackFolder().logs).relative_to(paths.ROOT)
     lines = (
         "",
         f"  Airflow    {state.url}   no sign-in: whoever opens it on this machine is admin",
         f"  local AWS  {state.endpoint_url}   keys in {paths.AWS_ENV_FILE.relative_to(paths.ROOT)}",
         f"  database   {state.database}",
         f"  traffic    {'a dozen writes every five minutes (TRAFFIC=0 for none)' if state.traffic else 'none'}",
-        f"  logs       {logs}/ of the parts; those of tasks are in the UI",
+        f"  logs       {StackFolder().shown_logs}/ of the parts; those of tasks are in the UI",
         "",
         "  The bootstrap comes first, then the hourly run catches up by itself: about two minutes in all.",
         "  From then on a write to the tables shows in Athena within a minute or so, by itself.",

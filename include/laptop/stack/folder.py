@@ -33,11 +33,17 @@ class StackState:
 class StackFolder:
     """Where the stack of this checkout keeps everything that it writes; emptied by the next start."""
 
-    root: Path = paths.LOCAL / "up"
+    # Copies of a checkout share its `.local` by a link: one stack for all of them.
+    root: Path = paths.LOCAL.resolve() / "up"
 
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    @property
+    def shown_logs(self) -> Path:
+        """Where the logs lie, seen from the checkout."""
+        return self.logs.relative_to(self.root.parents[1])
 
     @property
     def state_file(self) -> Path:
