@@ -47,11 +47,11 @@ DEEP = (
         Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
         Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
-        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
+        Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
     ),
     (
         Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
-        Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
+        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
     ),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
