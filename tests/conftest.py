@@ -1,4 +1,4 @@
-"""Hypothesis profiles: ``HYPOTHESIS_PROFILE=deep`` for the long run, else the same quick examples every time."""
+"""Hypothesis profiles by ``HYPOTHESIS_PROFILE``: quick and ``deep`` draw the same examples every time, ``search`` others in every run."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 settings.register_profile(
     "default", max_examples=170, deadline=None, derandomize=True, database=None, suppress_health_check=_QUIET
 )
-settings.register_profile("deep", max_examples=3_400, deadline=None, print_blob=True, suppress_health_check=_QUIET)
+settings.register_profile("deep", settings.get_profile("default"), max_examples=3_400)
+settings.register_profile("search", settings.get_profile("deep"), derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
