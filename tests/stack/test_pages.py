@@ -36,7 +36,7 @@ def found(stack: Stack) -> dict[str, Any]:
     except NoBrowserError as reason:
         pytest.skip(str(reason))
     keep_clear_of_the_full_hour()
-    wait_for(lambda: stack.ended(HOURLY, "scheduled"), RUN_CEILING_S, "the last hourly run to end")
+    wait_for(lambda: stack.settled(HOURLY), RUN_CEILING_S, "the last hourly run to end")
     return look(stack.api.url, PIPELINE)
 
 
