@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from glue_scripts.commits.tables import LakeTable
-from glue_scripts.merging import merge, mirrors, target
+from glue_scripts.merging import merge, mirror_plans, target
 from glue_scripts.merging.context import Merge
 from include.dynamo_lake.declaration import read_declaration
 from tests.spark.story import SparkStory
@@ -42,7 +42,7 @@ def forget_the_floor(patch: Patch) -> None:
 
 
 def forget_what_is_absent_from_a_full_export(patch: Patch) -> None:
-    patch.setattr(mirrors, "_swept_at", lambda merge, source: None)
+    patch.setattr(mirror_plans, "_swept_at", lambda merge, source: None)
 
 
 def leave_looked_up_rows(patch: Patch) -> None:
