@@ -110,11 +110,11 @@ def test_a_stream_and_a_chain_end_in_the_tables_as_they_are(spark: SparkSession,
 def test_many_histories_side_by_side_end_in_the_tables_as_they_are(spark: SparkSession, tmp_path: Path) -> None:
     schedules = Schedules(spark, tmp_path, lanes=LANES, most_merges=MOST_MERGES)
     settings(SCHEDULES, max_examples=SIDE_BY_SIDE // 2)(given(operations(is_lossy=False, **SHORT))(schedules.hold))()
-    schedules.require(schedules=10, disturbed=5)
+    schedules.require(schedules=10, disturbed=3)
 
 
 @pytest.mark.deep
 def test_the_chain_heals_what_the_stream_lost(spark: SparkSession, tmp_path: Path) -> None:
     schedules = Schedules(spark, tmp_path, lanes=LANES, most_merges=MOST_MERGES)
     settings(SCHEDULES, max_examples=SIDE_BY_SIDE // 2)(given(operations(is_lossy=True, **SHORT))(schedules.hold))()
-    schedules.require(schedules=10, disturbed=5)
+    schedules.require(schedules=10, disturbed=3)
