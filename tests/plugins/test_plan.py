@@ -12,8 +12,9 @@ from lake_airflow.lake_state import read_coverage
 from lake_airflow.pipelines import Lake, read_lake
 from lake_airflow.steps.plan import Request, build_reconcile_request, build_request, decide, plan
 
-from include.dynamo_lake.coverage import Coverage, FullExport
+from include.dynamo_lake.coverage import Coverage, FullExport, PlanItem
 from include.dynamo_lake.errors import GapError, PlanError
+from include.dynamo_lake.manifests import export_prefix
 from include.dynamo_lake.names import COVERAGE_KEY
 from include.dynamo_lake.windows import Window
 from tests.plugins.fakes import NOW, FakeClients, FakeTaskInstance
@@ -43,6 +44,14 @@ def restorable(clients: FakeClients, table: str, *, earliest: datetime, latest: 
         "EarliestRestorableDateTime": earliest,
         "LatestRestorableDateTime": latest,
     }
+
+
+def put_exports(clients: FakeClients, lake: Lake, item: PlanItem) -> list[str]:
+    """A finished export of the item for every source; their manifests' keys."""
+    folders = [f"{export_prefix(source.id, item)}AWSDynamoDB/0001/" for source in lake.sources]
+    keys = [f"{folder}manifest-{part}.json" for folder in folders for part in ("summary", "files")]
+    clients.s3.objects |= dict.fromkeys(keys, b"{}")
+    return keys
 
 
 def cover(clients: FakeClients, coverage: Coverage) -> None:
@@ -188,6 +197,37 @@ def test_a_fraction_of_a_second_before_recovery_begins_is_a_gap(clients: FakeCli
     restorable(clients, lake.table_name(lake.sources[0].id), earliest=at(1) + timedelta(milliseconds=1), latest=NOW)
     with pytest.raises(GapError):
         decide(lake, "hourly", Request())
+
+
+def test_windows_that_were_exported_are_taken_after_recovery_has_left_them(clients: FakeClients, lake: Lake) -> None:
+    planned = Window(at(1), at(2))
+    cover(clients, Coverage(covered_through=at(1), since=at(0), plan=(planned,)))
+    for source in lake.sources:
+        restorable(clients, lake.table_name(source.id), earliest=at(2), latest=NOW)
+    manifests = put_exports(clients, lake, planned)
+    assert decide(lake, "hourly", Request())[0].items == (planned,)
+    for manifest in manifests:
+        content = clients.s3.objects.pop(manifest)
+        with pytest.raises(GapError, match="was never exported"):
+            decide(lake, "hourly", Request())
+        clients.s3.objects[manifest] = content
+
+
+def test_logged_windows_whose_exports_are_kept_are_replayed_after_recovery_has_left_them(
+    clients: FakeClients, lake: Lake
+) -> None:
+    logged = Window(at(0), at(1))
+    cover(clients, Coverage(covered_through=at(2), since=at(0), log=(logged, Window(at(1), at(2)))))
+    for source in lake.sources:
+        restorable(clients, lake.table_name(source.id), earliest=at(1), latest=NOW)
+    manifests = put_exports(clients, lake, logged)
+    decision, _ = decide(lake, "hourly", Request(range=(at(0), at(1))))
+    assert (decision.replayed, decision.notes) == ((logged,), ())
+    for manifest in manifests:
+        content = clients.s3.objects.pop(manifest)
+        decision, _ = decide(lake, "hourly", Request(range=(at(0), at(1))))
+        assert (decision.replayed, len(decision.notes)) == ((), 1)
+        clients.s3.objects[manifest] = content
 
 
 def test_a_manual_range_replays_what_it_overlaps_and_reports_what_is_lost(clients: FakeClients, lake: Lake) -> None:
