@@ -9,27 +9,37 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("include/dynamo_lake", "include/stream_capture", "include/deploy", "plugins/lake_airflow", "glue_scripts")
-# What others derive from, and what only the tests' own crashes raise.
-NOT_MET = {"LakeError", "TerminalError", "TransientError", "MergeCrashedError"}
+FOLDERS = {
+    "Errors of a run": ("include/dynamo_lake", "include/stream_capture", "plugins/lake_airflow", "glue_scripts"),
+    "Errors of a deployment": ("include/deploy",),
+    "Errors of the laptop": ("include/laptop",),
+}
+# What others derive from, what only the tests' own crashes raise, and what ends a laptop's stack quietly.
+NOT_MET = {"LakeError", "TerminalError", "TransientError", "MergeCrashedError", "StoppedError"}
+SECTION = re.compile(r"^## (Errors of [\w ]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 ENTRY = re.compile(r"^### (\w+Error)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def error_classes() -> set[str]:
-    """Every class whose name or base says that it is an error."""
-    trees = (ast.parse(file.read_text()) for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
+def error_classes() -> set[tuple[str, str]]:
+    """Every class whose name says that it is an error, by the section that it belongs to."""
+    return {(section, name) for section, folders in FOLDERS.items() for folder in folders for name in errors_of(folder)}
+
+
+def errors_of(folder: str) -> set[str]:
+    trees = (ast.parse(file.read_text()) for file in (ROOT / folder).rglob("*.py"))
     classes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     return {node.name for node in classes if node.name.endswith("Error") and node.bases} - NOT_MET
 
 
-def entries() -> dict[str, str]:
-    return dict(ENTRY.findall((ROOT / "docs" / "runbook.md").read_text()))
+def entries() -> dict[tuple[str, str], str]:
+    sections = SECTION.findall((ROOT / "docs" / "runbook.md").read_text())
+    return {(section, name): entry for section, text in sections for name, entry in ENTRY.findall(text)}
 
 
 def test_every_error_has_its_entry_and_every_entry_its_error() -> None:
     assert entries().keys() == error_classes()
 
 
-@pytest.mark.parametrize("name", sorted(error_classes()))
-def test_an_entry_says_what_to_do(name: str) -> None:
-    assert "**Remedy**: " in entries()[name]
+@pytest.mark.parametrize(("section", "name"), sorted(error_classes()))
+def test_an_entry_says_what_to_do(section: str, name: str) -> None:
+    assert "**Remedy**: " in entries()[section, name]
