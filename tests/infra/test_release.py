@@ -1,9 +1,8 @@
-"""make deploy ENV=…: shown first, DAGs at rest, plugins before DAGs, gone on with after a break; destroy keeps data."""
+"""make deploy ENV=…: shown first, DAGs at rest, plugins before DAGs, gone on with after a break."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,39 +11,16 @@ import boto3
 import botocore.client
 import pytest
 
-from include.deploy import __main__ as command
 from include.deploy.bundle import build_bundle
 from include.deploy.dag_files import DagImportError
-from include.deploy.destroy import Deletion, MoreThanOneError, NotConfirmedError, UndeletedObjectsError, destroy
-from include.deploy.environments import (
-    _BOUNDS,
-    _LOG_DAYS,
-    SIZES,
-    UnknownEnvironmentError,
-    WrongAccountError,
-    read_environment,
-)
+from include.deploy.environments import WrongAccountError
 from include.deploy.mwaa import MwaaError
 from include.deploy.pausing import PAUSED_KEY, FrozenRunError
 from include.deploy.release import Release
-from include.dynamo_lake.declaration import pipeline_names
 from include.dynamo_lake.errors import DeclarationError
-from include.local_aws.process import start_local_aws
 from tests.infra.checkouts import copy_checkout
 from tests.infra.mwaa_double import MwaaDouble
-from tests.infra.releasing import (
-    BOOTSTRAP,
-    HOURLY,
-    LOCAL,
-    MWAA_BUCKET,
-    NAME,
-    NAMES,
-    PAUSED,
-    WITH_MWAA,
-    keys,
-    release,
-)
-from tests.infra.template import ROOT, read_template
+from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, MWAA_BUCKET, NAME, NAMES, PAUSED, WITH_MWAA, keys, release
 
 
 def test_a_dry_run_changes_nothing(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
@@ -260,145 +236,7 @@ def test_credentials_of_another_account_are_refused(session: boto3.Session, chec
         release(session, checkout, replace(LOCAL, account="999999999999"))
 
 
-def test_environments_are_checked_with_every_mistake_at_once(tmp_path: Path) -> None:
-    (tmp_path / "include" / "infra").mkdir(parents=True)
-    file = tmp_path / "include" / "infra" / "environments.toml"
-    file.write_text('[odd]\nregion = 5\nmwa = "x"\npipelines = ["unheard_of"]\n')
-    with pytest.raises(UnknownEnvironmentError) as raised:
-        read_environment(tmp_path, "odd")
-    for part in ("account is missing", "region is 5, write a str", "mwa is unknown", "no declaration unheard_of"):
-        assert part in str(raised.value)
-    with pytest.raises(UnknownEnvironmentError, match="there is: odd"):
-        read_environment(tmp_path, "even")
-
-
-def test_sizes_are_what_the_template_takes(tmp_path: Path) -> None:
-    (tmp_path / "include" / "infra").mkdir(parents=True)
-    file = tmp_path / "include" / "infra" / "environments.toml"
-    table = '[sized]\nregion = "eu-central-1"\naccount = "000000000000"\n'
-    file.write_text(f"{table}merge_workers = 10\nlog_retention_days = 30\n")
-    sizes = read_environment(tmp_path, "sized").sizes
-    assert sizes == {"MergeWorkers": "10", "LogRetentionDays": "30"}
-    file.write_text(f"{table}merge_workers = 1\nmerge_timeout_minutes = true\nlog_retention_days = 8\n")
-    with pytest.raises(UnknownEnvironmentError) as raised:
-        read_environment(tmp_path, "sized")
-    for part in ("merge_workers is 1, write 2 to 100", "write a int", "log_retention_days is 8, write one of 7, 14"):
-        assert part in str(raised.value)
-    declared = read_template()["Parameters"]
-    for name, (least, most) in _BOUNDS.items():
-        body = declared[SIZES[name]]
-        assert (body["MinValue"], body.get("MaxValue", most)) == (least, most)
-    assert tuple(declared["LogRetentionDays"]["AllowedValues"]) == _LOG_DAYS
-
-
 def test_a_deployed_stack_has_the_environments_sizes(session: boto3.Session, checkout: Path) -> None:
     release(session, checkout, replace(LOCAL, merge_workers=4))
     job = session.client("glue").get_job(JobName=f"{NAMES.dashed}-merge")["Job"]
     assert job["NumberOfWorkers"] == 4
-
-
-def test_a_bucket_of_ones_own_is_for_one_named_pipeline(tmp_path: Path) -> None:
-    (tmp_path / "include" / "infra").mkdir(parents=True)
-    table = '[mine]\nregion = "eu-central-1"\naccount = "000000000000"\nbucket = "mine"\nkey_arn = "arn"\n'
-    file = tmp_path / "include" / "infra" / "environments.toml"
-    file.write_text(f"{table}pipelines = []\n")
-    with pytest.raises(UnknownEnvironmentError, match="bucket holds one pipeline"):
-        read_environment(tmp_path, "mine")
-    file.write_text(f'{table}pipelines = ["{NAME}"]\n')
-    assert read_environment(tmp_path, "mine").bucket == "mine"
-
-
-def test_every_declared_environment_can_be_read() -> None:
-    assert read_environment(ROOT, "local") == replace(LOCAL, pipelines=pipeline_names())
-    assert read_environment(ROOT, "example").mwaa == "analytics"
-
-
-def test_a_pipeline_that_is_not_the_environments_is_not_deployed_there(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    declared = replace(LOCAL, bucket="mine", key_arn="arn", pipelines=("orders",))
-    monkeypatch.setattr(command, "read_environment", lambda *_: declared)
-    assert command.main(["deploy", "--env", "local", "--pipeline", NAME]) == 2
-    assert f"[local] has no pipeline '{NAME}'; it has: orders" in capsys.readouterr().err
-
-
-def test_an_unknown_environment_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["deploy", "--env", "nowhere"]) == 2
-    assert "no environment 'nowhere'" in capsys.readouterr().err
-
-
-def test_destroying_keeps_bucket_key_lake_and_source_tables(session: boto3.Session, checkout: Path) -> None:
-    environment = replace(LOCAL, pipelines=pipeline_names()[:1])
-    release(session, checkout, environment)
-    outputs = _outputs(session)
-    session.client("s3").put_object(Bucket=outputs["Bucket"], Key="state/coverage.json", Body=b"{}")
-    lines: list[str] = []
-    destroy(session, environment, None, lines.append)
-    assert any(line.startswith("kept: ") for line in lines)
-    session.client("s3").head_object(Bucket=outputs["Bucket"], Key="state/coverage.json")
-    session.client("glue").get_database(Name=outputs["LakeDatabase"])
-    session.client("kms").describe_key(KeyId=outputs["KeyArn"])
-    session.client("dynamodb").describe_table(TableName=outputs["MainTableArn"].rpartition("/")[2])
-    assert outputs["MergeJob"] not in {job["Name"] for job in session.client("glue").get_jobs()["Jobs"]}
-    destroy(session, environment, None, lines.append)
-    assert lines[-1] == "environment local has no stack"
-
-
-def test_dags_rest_before_their_stack_goes(session: boto3.Session, checkout: Path, double: MwaaDouble) -> None:
-    release(session, checkout)
-    double.running[HOURLY] = ["scheduled__1"]
-    lines: list[str] = []
-    destroy(session, WITH_MWAA, None, lines.append, mwaa=session.client("mwaa"), sleep=lambda _: None)
-    assert double.paused[HOURLY]
-    assert f"waiting for {HOURLY} (scheduled__1)" in lines
-    gone = next(i for i, line in enumerate(lines) if "DELETE_COMPLETE" in line)
-    assert next(i for i, line in enumerate(lines) if line.startswith("paused: ")) < gone
-
-
-def _outputs(session: boto3.Session) -> dict[str, str]:
-    stack = session.client("cloudformation").describe_stacks(StackName=NAMES.stack)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-
-def _keeping(real: Callable[..., Any]) -> Callable[..., Any]:
-    """S3 as it answers where an object may not be deleted."""
-
-    def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        if operation == "DeleteObjects":
-            return {"Errors": [{"Key": "state/coverage.json", "Code": "AccessDenied"}]}
-        return real(client, operation, parameters)
-
-    return make_api_call
-
-
-def test_data_is_deleted_only_when_its_bucket_is_named(
-    tmp_path_factory: pytest.TempPathFactory, checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = start_local_aws(tmp_path_factory.mktemp("another"))
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    session = boto3.Session()
-    try:
-        release(session, checkout, LOCAL)
-        outputs = _outputs(session)
-        with pytest.raises(NotConfirmedError, match=f"CONFIRM={outputs['Bucket']}"):
-            destroy(session, LOCAL, Deletion("something"), print)
-        session.client("s3").put_object(Bucket=outputs["Bucket"], Key="state/coverage.json", Body=b"{}")
-        with monkeypatch.context() as held:
-            held.setattr(
-                "botocore.client.BaseClient._make_api_call", _keeping(botocore.client.BaseClient._make_api_call)
-            )
-            with pytest.raises(UndeletedObjectsError, match=r"state/coverage\.json: AccessDenied"):
-                destroy(session, LOCAL, Deletion(outputs["Bucket"]), print)
-        # The stack is gone already; the bucket shows the rest.
-        destroy(session, LOCAL, Deletion(outputs["Bucket"]), print)
-        assert session.client("s3").list_buckets()["Buckets"] == []
-        assert session.client("glue").get_databases()["DatabaseList"] == []
-        assert (
-            session.client("kms").describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
-        )
-        assert session.client("dynamodb").list_tables()["TableNames"] != []
-        with pytest.raises(MoreThanOneError, match="no stack"):
-            destroy(session, LOCAL, Deletion(outputs["Bucket"]), print)
-    finally:
-        running.stop()
