@@ -1,4 +1,4 @@
-"""What the tests of deployments share: one local AWS a module, a checkout to deploy, a session in the account."""
+"""What the tests share: the rendered template, one local AWS a module, a checkout to deploy, a session in the account."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from include.local_aws.process import RunningLocalAws, start_local_aws
 from tests.infra.checkouts import copy_checkout
 from tests.infra.mwaa_double import MwaaDouble
 from tests.infra.releasing import mwaa
+from tests.infra.template import PARAMETERS, Rendered
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Rendered:
+    """The template of a pipeline with everything."""
+    return Rendered(PARAMETERS)
 
 
 @pytest.fixture(scope="module")
