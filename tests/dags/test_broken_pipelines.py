@@ -10,8 +10,9 @@ from lake_airflow import pipelines
 
 from include.dynamo_lake.declaration import pipeline_names, read_declaration
 from tests.airflow_environment import ROOT
+from tests.dags.bag import BAG, parse_bag
 
-DAG_IDS = set(DagBag(dag_folder=ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder").dags)
+DAG_IDS = set(BAG.dags)
 
 
 def test_missing_settings_are_one_clear_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def parsed_with(monkeypatch: pytest.MonkeyPatch, folder: Path, **declarations: s
         (folder / f"{name}.toml").write_text(text)
     monkeypatch.setattr(pipelines, "pipeline_names", lambda: pipeline_names(folder))
     monkeypatch.setattr(pipelines, "read_declaration", lambda name: read_declaration(name, folder))
-    return DagBag(dag_folder=ROOT / "dags", bundle_path=ROOT / "dags", bundle_name="dags-folder")
+    return parse_bag()
 
 
 def test_a_wrong_declaration_is_an_import_error_and_costs_no_other_pipeline_its_dags(
