@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,15 +11,36 @@ from lake_airflow.pipelines import Lake
 from lake_airflow.steps.batch import build_batch
 from lake_airflow.steps.finish import finish
 
-from include.dynamo_lake.coverage import Coverage, item_from_json
+from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.manifests import export_prefix
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY
 from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport
+from tests.plugins.exports import ITEM, WINDOW, put_export
 from tests.plugins.fakes import FakeClients, context_of
 
-ITEM = {"kind": "window", "start": "2026-11-24T01:00:00Z", "end": "2026-11-24T02:00:00Z"}
-WINDOW = item_from_json(ITEM)
+EMPTY_REPORT = RunReport(
+    batch_id="b1",
+    pipeline="p",
+    job_run_id="jr",
+    run=1,
+    started_at="",
+    finished_at="",
+    windows=(),
+    full_export_at=None,
+    statements={},
+    rows=RowCounts(0, 0, 0),
+    items={},
+    quarantine=QuarantineCounts(0, 0, 0, 0.0, {}),
+    nulled_fields={},
+    repeated_lookup_entries=0,
+    tables={},
+    derived_through=1,
+    days=(),
+    rows_total=0,
+    bytes_written=0,
+    peak_memory_bytes=0,
+)
 
 
 def told_plan(nonce: str = "n1", items: Any = (ITEM,)) -> dict[str, Any]:
@@ -40,18 +59,7 @@ def told_plan(nonce: str = "n1", items: Any = (ITEM,)) -> dict[str, Any]:
 
 def put_exports(clients: FakeClients, lake: Lake, records: int, **summary: Any) -> None:
     for source in lake.sources:
-        prefix = export_prefix(source.id, WINDOW)
-        key = f"{prefix}AWSDynamoDB/data/x.json.gz"
-        line = {"itemCount": records, "md5Checksum": "m", "etag": "e", "dataFileS3Key": key}
-        clients.s3.objects[key] = b"12345"
-        for name, content in (
-            ("files", line),
-            ("summary", {"itemCount": records, "billedSizeBytes": 5_000_000, **summary}),
-        ):
-            body = json.dumps(content).encode()
-            stem = f"{prefix}AWSDynamoDB/0001/manifest-{name}"
-            clients.s3.objects[f"{stem}.json"] = body
-            clients.s3.objects[f"{stem}.md5"] = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest())
+        put_export(clients.s3, export_prefix(source.id, WINDOW), records, billedSizeBytes=5_000_000, **summary)
 
 
 def put_changes(clients: FakeClients, lake: Lake, *names: str, size: int = 3) -> list[str]:
@@ -96,26 +104,4 @@ def finished(clients: FakeClients, lake: Lake, pipeline: str) -> tuple[dict[str,
 
 
 def report_of(batch_id: str, **told: Any) -> bytes:
-    nothing = RunReport(
-        batch_id=batch_id,
-        pipeline="p",
-        job_run_id="jr",
-        run=1,
-        started_at="",
-        finished_at="",
-        windows=(),
-        full_export_at=None,
-        statements={},
-        rows=RowCounts(0, 0, 0),
-        items={},
-        quarantine=QuarantineCounts(0, 0, 0, 0.0, {}),
-        nulled_fields={},
-        repeated_lookup_entries=0,
-        tables={},
-        derived_through=1,
-        days=(),
-        rows_total=0,
-        bytes_written=0,
-        peak_memory_bytes=0,
-    )
-    return replace(nothing, **told).to_json().encode()
+    return replace(EMPTY_REPORT, batch_id=batch_id, **told).to_json().encode()

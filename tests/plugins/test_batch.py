@@ -11,8 +11,18 @@ from lake_airflow.xcoms import FINISH, GLUE_JOB
 from include.dynamo_lake.names import manifest_key
 from include.dynamo_lake.retention import Maintenance
 from include.dynamo_lake.windows import parse_instant
-from tests.plugins.batches import WINDOW, build, put_exports, put_published, put_table
+from tests.plugins.batches import build, put_exports, put_published, put_table
+from tests.plugins.exports import WINDOW
 from tests.plugins.fakes import FakeClients
+
+
+def put_published_lake(clients: FakeClients, lake: Lake, properties: dict[str, str] | None = None) -> None:
+    """An empty window over a lake whose fourth merge readers see, and nothing after it."""
+    put_exports(clients, lake, records=0)
+    put_table(clients, lake, lake.target, {"lake.derived_through": "4"}, properties=properties)
+    for mirror in lake.mirrors:
+        put_table(clients, lake, mirror, {"lake.run": "4"})
+    put_published(clients)
 
 
 def test_statements_lead_to_the_merge_and_are_all_named(clients: FakeClients, lake: Lake, pipeline: str) -> None:
@@ -41,11 +51,7 @@ def test_a_retry_names_the_same_batch_a_cleared_run_another(clients: FakeClients
 def test_an_empty_window_over_a_clean_published_lake_goes_straight_to_finish(
     clients: FakeClients, lake: Lake, pipeline: str
 ) -> None:
-    put_exports(clients, lake, records=0)
-    put_table(clients, lake, lake.target, {"lake.derived_through": "4"})
-    for mirror in lake.mirrors:
-        put_table(clients, lake, mirror, {"lake.run": "4"})
-    put_published(clients)
+    put_published_lake(clients, lake)
     assert build(clients, pipeline)[0] == FINISH
 
 
@@ -85,12 +91,8 @@ def test_an_idle_lake_needs_spark_only_where_maintenance_has_something_to_take_a
     due_at: str | None,
     next_task: str,
 ) -> None:
-    put_exports(clients, lake, records=0)
     last = Maintenance(parse_instant(maintained_at), run, parse_instant(due_at) if due_at else None)
-    put_table(clients, lake, lake.target, {"lake.derived_through": "4"}, properties=last.to_properties())
-    for mirror in lake.mirrors:
-        put_table(clients, lake, mirror, {"lake.run": "4"})
-    put_published(clients)
+    put_published_lake(clients, lake, last.to_properties())
     assert build(clients, pipeline)[0] == next_task
 
 

@@ -19,8 +19,8 @@ from lake_airflow.pipelines import Lake, read_lake
 from include.dynamo_lake.names import PUBLISHED_KEY, report_key
 from include.dynamo_lake.published import Published
 from include.dynamo_lake.reports import ReconcileReport, RunReport, TableState
+from tests.plugins.batches import report_of
 from tests.plugins.fakes import FakeClients, context_of
-from tests.plugins.test_verify import report
 
 PUBLISHED = Published(1, "s3://x", 3, 1, "u", "b", "2026-11-24T02:00:00Z")
 
@@ -48,7 +48,7 @@ def lake(clients: FakeClients, pipeline: str) -> Lake:
         lake.mirrors[0]: TableState(31, "s3://x", True),
         "quarantine": TableState(32, "s3://x", False),
     }
-    clients.s3.objects[report_key("b1")] = replace(report(), tables=tables).to_json().encode()
+    clients.s3.objects[report_key("b1")] = report_of("b1", tables=tables)
     clients.s3.objects[PUBLISHED_KEY] = PUBLISHED.to_json().encode()
     return lake
 

@@ -17,7 +17,8 @@ from lake_airflow.steps.publish import assert_pointer
 from include.dynamo_lake.coverage import Coverage
 from include.dynamo_lake.names import COVERAGE_KEY, PUBLISHED_KEY, report_key
 from include.dynamo_lake.published import Published
-from tests.plugins.batches import WINDOW, build, finished, put_exports, report_of, told_plan
+from tests.plugins.batches import build, finished, put_exports, report_of, told_plan
+from tests.plugins.exports import WINDOW
 from tests.plugins.fakes import FakeClients, context_of
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +13,11 @@ from lake_airflow.steps.differences import tell_differences
 
 from include.dynamo_lake.names import report_key
 from tests.histories.images import MAIN_KEYS
+from tests.plugins.batches import report_of
 from tests.plugins.fakes import REGION, FakeClients, context_of
 from tests.plugins.simulation.lakes import item, lakeside
 from tests.plugins.simulation.runs import SimulatedRun
 from tests.plugins.test_differences import FOUND
-from tests.plugins.test_verify import report
 
 CONSOLE = f"https://console.aws.amazon.com/{{service}}?region={REGION}"
 
@@ -58,7 +57,7 @@ def test_the_links_of_a_run_open_the_run_the_crawlers_the_query_the_snapshot_and
 
 def test_the_link_of_a_comparison_opens_the_folder_of_all_differences(clients: FakeClients, pipeline: str) -> None:
     lake = read_lake(pipeline)
-    clients.s3.objects[report_key("b1")] = replace(report(), reconciled=FOUND).to_json().encode()
+    clients.s3.objects[report_key("b1")] = report_of("b1", reconciled=FOUND)
     dag = SimpleNamespace(dag_id=lake.names.dag_id("reconcile"))
     context = {**context_of(batch={"batch_id": "b1"}), "dag": dag, "run_id": "r"}
     tell_differences(pipeline, context)

@@ -8,17 +8,17 @@ import pytest
 from lake_airflow.errors import VerificationError
 from lake_airflow.steps.verify import check_counts, count_problems, quarantine_problems
 
-from include.dynamo_lake.coverage import item_from_json
 from include.dynamo_lake.declaration import Checks
 from include.dynamo_lake.manifests import BatchManifest, ExportFile, InboxFile, SourceExport
 from include.dynamo_lake.names import manifest_key, report_key
-from include.dynamo_lake.reports import QuarantineCounts, RowCounts, RunReport, SourceQuarantine, StatementCounts
+from include.dynamo_lake.reports import QuarantineCounts, RunReport, SourceQuarantine, StatementCounts
+from tests.plugins.batches import EMPTY_REPORT
+from tests.plugins.exports import WINDOW
 from tests.plugins.fakes import NOW, FakeClients, context_of
 
-ITEM = item_from_json({"kind": "window", "start": "2026-11-24T01:00:00Z", "end": "2026-11-24T02:00:00Z"})
 FILE = ExportFile("k", 10, 1, "m", "e")
 MANIFEST = BatchManifest(
-    "b1", "p", "d", "r", NOW, NOW, (ITEM,), (), (SourceExport("orders", ITEM, "arn", "prefix", (FILE,)),), ()
+    "b1", "p", "d", "r", NOW, NOW, (WINDOW,), (), (SourceExport("orders", WINDOW, "arn", "prefix", (FILE,)),), ()
 )
 INBOX = (InboxFile("orders", "inbox/orders/a.json.gz", 1, "e"),)
 
@@ -28,30 +28,9 @@ def counts(read: int, applied: int, stale: int = 0, quarantined: int = 0) -> Sta
 
 
 def report(quarantined: int = 0, live: int = 0, source: str = "orders", **statements: StatementCounts) -> RunReport:
-    return RunReport(
-        batch_id="b1",
-        pipeline="p",
-        job_run_id="jr",
-        run=1,
-        started_at="2026-11-24T02:00:00Z",
-        finished_at="2026-11-24T02:00:00Z",
-        windows=(),
-        full_export_at=None,
-        statements=statements,
-        rows=RowCounts(1, 2, 3),
-        items={"affected": 1, "without_rows": 0},
-        quarantine=QuarantineCounts(
-            quarantined, 0, 0, 0.0, {"paid: decimal(18,6)": quarantined}, {source: SourceQuarantine(quarantined, live)}
-        ),
-        nulled_fields={},
-        repeated_lookup_entries=0,
-        tables={},
-        derived_through=1,
-        days=(),
-        rows_total=9,
-        bytes_written=99,
-        peak_memory_bytes=0,
-    )
+    why = {"paid: decimal(18,6)": quarantined}
+    told = QuarantineCounts(quarantined, 0, 0, 0.0, why, {source: SourceQuarantine(quarantined, live)})
+    return replace(EMPTY_REPORT, statements=statements, quarantine=told)
 
 
 def test_every_statement_accounted_for_is_no_problem() -> None:

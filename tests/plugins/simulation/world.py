@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from include.dynamo_lake.reference import Row, expected_tables
 from include.dynamo_lake.windows import Window, floor_second
 from tests.histories.engine import statements_of
 from tests.histories.tables import ChangeFile, SimulatedTables, Write
+from tests.plugins.exports import put_manifests
 from tests.plugins.fakes import FakeAthena, FakeDynamoDB, FakeGlue, FakeLogs, FakeS3, FakeSqs
 from tests.plugins.simulation.glue_job import MergeJob
 
@@ -211,16 +210,10 @@ class WorldDynamoDB(FakeDynamoDB):
         source = next(one for one in self.world.lake.sources if self.world.lake.table_name(one.id) == table)
         file = self.world.tables.export(source, item_of(export["request"]))
         folder = f"{export['S3Prefix']}/AWSDynamoDB/"
-        own = f"{folder}{arn.rpartition('/')[2]}/"
         key = f"{folder}data/{arn.rpartition('/')[2]}.json.gz"
         self.world.files[key] = file
         self.world.s3.objects[key] = b"data"
-        named = {"itemCount": len(file.lines), "md5Checksum": "m", "etag": "e", "dataFileS3Key": key}
-        for name, content in (("files", named), ("summary", {"itemCount": len(file.lines), "billedSizeBytes": 1})):
-            body = json.dumps(content).encode()
-            self.world.s3.objects[f"{own}manifest-{name}.json"] = body
-            digest = hashlib.md5(body, usedforsecurity=False).digest()
-            self.world.s3.objects[f"{own}manifest-{name}.md5"] = base64.b64encode(digest)
+        put_manifests(self.world.s3, f"{folder}{arn.rpartition('/')[2]}/", key, len(file.lines), billedSizeBytes=1)
         export["ExportStatus"] = "COMPLETED"
 
 
