@@ -12,12 +12,16 @@ import pytest
 from botocore.config import Config
 
 from include.local_aws.process import RunningLocalAws, local_aws
+from tests.local_aws.lake import ROWS, append_rows, create_tasks, instant, open_catalog
+from tests.local_aws.queries import Workgroup, make_workgroup
 from tests.local_aws.roles import Statement, document, make_role
 
 Client = Callable[..., Any]
 
 
-def make_client(running: RunningLocalAws, service: str, credentials: dict[str, Any] | None = None) -> Any:
+def make_client(
+    running: RunningLocalAws, service: str, credentials: dict[str, Any] | None = None, **config: Any
+) -> Any:
     """A boto3 client of a running local AWS, as root or with the `Credentials` of an AssumeRole answer."""
     env = running.environment
     given = credentials or {}
@@ -28,7 +32,7 @@ def make_client(running: RunningLocalAws, service: str, credentials: dict[str, A
         aws_access_key_id=given.get("AccessKeyId", env["AWS_ACCESS_KEY_ID"]),
         aws_secret_access_key=given.get("SecretAccessKey", env["AWS_SECRET_ACCESS_KEY"]),
         aws_session_token=given.get("SessionToken"),
-        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, **config),
     )
 
 
@@ -64,3 +68,21 @@ def assume(client: Client) -> Callable[..., dict[str, Any]]:
         return {**answer["Credentials"], "Role": name}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def first_snapshot(client: Client, running: RunningLocalAws) -> int:
+    """The table `queried.tasks` with a second commit behind the returned snapshot, and a workgroup `queried`."""
+    client("glue").create_database(DatabaseInput={"Name": "queried"})
+    make_workgroup(client, "queried", EnforceWorkGroupConfiguration=True)
+    table = create_tasks(open_catalog(running.environment), "queried.tasks", "s3://queried/warehouse/tasks", ROWS)
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    append_rows(table, [{**ROWS[0], "user_id": "u9", "created_at": instant("2026-11-01T00:00:00")}])
+    return snapshot.snapshot_id
+
+
+@pytest.fixture
+def queried(client: Client, first_snapshot: int) -> Workgroup:
+    """Queries on the database `queried`."""
+    return Workgroup(client("athena"), "queried", database="queried")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.queries import read_rows, run_query
+from tests.local_aws.queries import Workgroup, make_workgroup
 
 Client = Callable[..., Any]
 
@@ -19,13 +19,8 @@ BIG = "cast(999999999999.999999 as decimal(18, 6))"
 
 
 @pytest.fixture(scope="module")
-def ask(client: Client) -> Callable[[str], list[list[str | None]]]:
-    """The rows of one query, in a workgroup of its own."""
-    client("s3").create_bucket(Bucket="decimals", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    client("athena").create_work_group(
-        Name="decimals", Configuration={"ResultConfiguration": {"OutputLocation": "s3://decimals/"}}
-    )
-    return lambda sql: read_rows(client("athena"), run_query(client("athena"), sql, workgroup="decimals"))[1:]
+def workgroup(client: Client) -> Workgroup:
+    return make_workgroup(client, "decimals")
 
 
 @pytest.mark.parametrize(
@@ -52,8 +47,8 @@ def ask(client: Client) -> Callable[[str], list[list[str | None]]]:
         ("ceil(7)", "7"),
     ],
 )
-def test_arithmetic_is_trinos(ask: Callable[[str], list[list[str | None]]], expression: str, printed: str) -> None:
-    assert ask(f"select {expression}") == [[printed]]
+def test_arithmetic_is_trinos(workgroup: Workgroup, expression: str, printed: str) -> None:
+    assert workgroup.rows(f"select {expression}") == [[printed]]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +66,12 @@ def test_arithmetic_is_trinos(ask: Callable[[str], list[list[str | None]]], expr
         ("approx_percentile(n, 0.5)", "0"),
     ],
 )
-def test_aggregates_are_trinos(
-    ask: Callable[[str], list[list[str | None]]], expression: str, printed: str | None
-) -> None:
-    assert ask(f"select {expression} {ROWS}") == [[printed]]
+def test_aggregates_are_trinos(workgroup: Workgroup, expression: str, printed: str | None) -> None:
+    assert workgroup.rows(f"select {expression} {ROWS}") == [[printed]]
 
 
-def test_an_average_over_a_window_is_exact(ask: Callable[[str], list[list[str | None]]]) -> None:
-    assert ask(f"select distinct n, avg(m) over (partition by n) {ROWS} order by n") == [
+def test_an_average_over_a_window_is_exact(workgroup: Workgroup) -> None:
+    assert workgroup.rows(f"select distinct n, avg(m) over (partition by n) {ROWS} order by n") == [
         ["0", "6.250001"],
         ["1", "-3.000000"],
     ]

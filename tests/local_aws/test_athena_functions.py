@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.queries import read_rows, run_query
+from tests.local_aws.queries import Workgroup, make_workgroup
 
 Client = Callable[..., Any]
-Outcome = Callable[[str], dict[str, Any]]
 
 ONE_ROW = (
     "from (select timestamp '2026-01-01 20:00:00' as t, date '2026-01-31' as d, "
@@ -20,14 +19,8 @@ ONE_ROW = (
 
 
 @pytest.fixture(scope="module")
-def outcome(client: Client) -> Outcome:
-    """Run one query in a workgroup of its own."""
-    client("s3").create_bucket(Bucket="functions", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    client("athena").create_work_group(
-        Name="functions",
-        Configuration={"ResultConfiguration": {"OutputLocation": "s3://functions/"}},
-    )
-    return lambda sql: run_query(client("athena"), sql, workgroup="functions")
+def workgroup(client: Client) -> Workgroup:
+    return make_workgroup(client, "functions")
 
 
 @pytest.mark.parametrize(
@@ -80,12 +73,8 @@ def outcome(client: Client) -> Outcome:
         ("is_nan(nan())", "true"),
     ],
 )
-def test_a_function_means_what_trino_means(
-    client: Client, outcome: Outcome, expression: str, printed: str | None
-) -> None:
-    answered = outcome(f"select {expression} {ONE_ROW}")
-    assert answered["Status"]["State"] == "SUCCEEDED", answered["Status"]
-    assert read_rows(client("athena"), answered)[1:] == [[printed]]
+def test_a_function_means_what_trino_means(workgroup: Workgroup, expression: str, printed: str | None) -> None:
+    assert workgroup.rows(f"select {expression} {ONE_ROW}") == [[printed]]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +89,7 @@ def test_a_function_means_what_trino_means(
         ('"$path"', r"hidden column \$path"),
     ],
 )
-def test_a_function_without_an_equal_is_refused(outcome: Outcome, expression: str, reason: str) -> None:
-    answered = outcome(f"select {expression} {ONE_ROW}")
-    assert answered["Status"]["State"] == "FAILED"
-    assert "NOT_SUPPORTED" in answered["Status"]["StateChangeReason"]
-    assert re.search(reason, answered["Status"]["StateChangeReason"])
+def test_a_function_without_an_equal_is_refused(workgroup: Workgroup, expression: str, reason: str) -> None:
+    failure = workgroup.failure(f"select {expression} {ONE_ROW}")
+    assert "NOT_SUPPORTED" in failure
+    assert re.search(reason, failure)

@@ -11,34 +11,29 @@ import pytest
 from include.local_aws.clock import parse_instant
 from include.local_aws.process import RunningLocalAws
 from tests.local_aws.lake import ROWS, append_rows, create_tasks, open_catalog
-from tests.local_aws.queries import read_rows, run_query
+from tests.local_aws.queries import Workgroup, make_workgroup
 
 Client = Callable[..., Any]
-Ask = Callable[[str], list[list[str | None]]]
 
 
 @pytest.fixture(scope="module")
-def between(client: Client, running: RunningLocalAws) -> datetime:
+def past(client: Client) -> Workgroup:
+    return make_workgroup(client, "past", database="past")
+
+
+@pytest.fixture(scope="module")
+def between(client: Client, past: Workgroup, running: RunningLocalAws) -> datetime:
     """A local instant half an hour after the first commit and half an hour before the second."""
-    client("s3").create_bucket(Bucket="past", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     client("glue").create_database(DatabaseInput={"Name": "past"})
-    client("athena").create_work_group(
-        Name="past", Configuration={"ResultConfiguration": {"OutputLocation": "s3://past/athena/"}}
-    )
     table = create_tasks(open_catalog(running.environment), "past.tasks", "s3://past/warehouse/tasks", ROWS[:2])
     moved = running.ask("POST", "/_local/clock", {"advance": 3600})
     append_rows(table, ROWS[2:3])
     return parse_instant(moved["now"]) - timedelta(minutes=30)
 
 
-@pytest.fixture
-def ask(client: Client, between: datetime) -> Ask:
-    athena = client("athena")
-    return lambda sql: read_rows(athena, run_query(athena, sql, workgroup="past", database="past"))[1:]
-
-
-def test_a_query_knows_the_local_present(ask: Ask, running: RunningLocalAws) -> None:
-    (row,) = ask(
+@pytest.mark.usefixtures("between")
+def test_a_query_knows_the_local_present(past: Workgroup, running: RunningLocalAws) -> None:
+    (row,) = past.rows(
         "select current_timestamp, cast(localtimestamp as varchar), current_date, now() > timestamp '2026-01-01'"
     )
     now = parse_instant(running.ask("GET", "/_local/status")["now"])
@@ -48,9 +43,9 @@ def test_a_query_knows_the_local_present(ask: Ask, running: RunningLocalAws) -> 
     assert row[2:] == [f"{now:%Y-%m-%d}", "true"]
 
 
-def test_time_travel_goes_by_the_local_clock(ask: Ask, between: datetime) -> None:
+def test_time_travel_goes_by_the_local_clock(past: Workgroup, between: datetime) -> None:
     moment = f"timestamp '{between:%Y-%m-%d %H:%M:%S} UTC'"
-    assert ask(f"select count(*) from tasks for timestamp as of {moment}") == [["2"]]
-    assert ask("select count(*) from tasks for timestamp as of current_timestamp") == [["3"]]
-    assert ask(f'select count_if(committed_at > {moment}), count(*) from "tasks$snapshots"') == [["1", "2"]]
-    assert ask(f'select count_if(made_current_at > {moment}), count(*) from "tasks$history"') == [["1", "2"]]
+    assert past.rows(f"select count(*) from tasks for timestamp as of {moment}") == [["2"]]
+    assert past.rows("select count(*) from tasks for timestamp as of current_timestamp") == [["3"]]
+    assert past.rows(f'select count_if(committed_at > {moment}), count(*) from "tasks$snapshots"') == [["1", "2"]]
+    assert past.rows(f'select count_if(made_current_at > {moment}), count(*) from "tasks$history"') == [["1", "2"]]

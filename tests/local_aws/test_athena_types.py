@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.queries import read_rows, run_query
+from tests.local_aws.queries import Workgroup, make_workgroup
 
 Client = Callable[..., Any]
-Outcome = Callable[[str], dict[str, Any]]
 
 ROWS = (
     "with tasks as (select timestamp '2026-11-24 00:00:00' as created_at, cast('u1' as varchar) as user_id, 0 as position, "
@@ -21,15 +20,9 @@ ROWS = (
 
 
 @pytest.fixture(scope="module")
-def outcome(client: Client) -> Outcome:
-    """Run one query, `tasks` in it a table of one row, in a workgroup of its own."""
-    client("s3").create_bucket(Bucket="types", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    client("athena").create_work_group(
-        Name="types", Configuration={"ResultConfiguration": {"OutputLocation": "s3://types/"}}
-    )
-    return lambda sql: run_query(
-        client("athena"), f"{ROWS}{sql}" if sql.startswith("select") else sql, workgroup="types"
-    )
+def workgroup(client: Client) -> Workgroup:
+    """`tasks` is a table of one row."""
+    return make_workgroup(client, "types", given=ROWS)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +59,10 @@ def outcome(client: Client) -> Outcome:
         ("select position like '0' from tasks", "Left side of LIKE expression must evaluate to a varchar (actual: integer)"),
     ],
 )  # fmt: skip
-def test_types_that_do_not_go_together_are_a_mismatch(outcome: Outcome, sql: str, told: str) -> None:
-    status = outcome(sql)["Status"]
-    assert status["State"] == "FAILED"
-    assert re.match("TYPE_MISMATCH|FUNCTION_NOT_FOUND", status["StateChangeReason"])
-    assert told in status["StateChangeReason"]
+def test_types_that_do_not_go_together_are_a_mismatch(workgroup: Workgroup, sql: str, told: str) -> None:
+    failure = workgroup.failure(sql)
+    assert re.match("TYPE_MISMATCH|FUNCTION_NOT_FOUND", failure)
+    assert told in failure
 
 
 @pytest.mark.parametrize(
@@ -86,8 +78,8 @@ def test_types_that_do_not_go_together_are_a_mismatch(outcome: Outcome, sql: str
         "case position when 0 then user_id end = 'u1' and if(position = 0, reward, 1) = 2.5",
     ],
 )
-def test_types_that_go_together_pass(client: Client, outcome: Outcome, condition: str) -> None:
-    assert read_rows(client("athena"), outcome(f"select count(*) from tasks where {condition}"))[1:] == [["1"]]
+def test_types_that_go_together_pass(workgroup: Workgroup, condition: str) -> None:
+    assert workgroup.rows(f"select count(*) from tasks where {condition}") == [["1"]]
 
 
 @pytest.mark.parametrize(
@@ -110,10 +102,8 @@ def test_types_that_go_together_pass(client: Client, outcome: Outcome, condition
         ("select cast('yes' as boolean)", "INVALID_CAST_ARGUMENT"),
     ],
 )  # fmt: skip
-def test_what_only_duckdb_knows_fails(outcome: Outcome, sql: str, told: str) -> None:
-    status = outcome(sql)["Status"]
-    assert status["State"] == "FAILED"
-    assert told in status["StateChangeReason"]
+def test_what_only_duckdb_knows_fails(workgroup: Workgroup, sql: str, told: str) -> None:
+    assert told in workgroup.failure(sql)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +132,9 @@ def test_what_only_duckdb_knows_fails(outcome: Outcome, sql: str, told: str) -> 
         "select user_id from tasks tablesample bernoulli (10)",
     ],
 )
-def test_syntax_that_only_duckdb_has_is_refused_when_it_is_submitted(outcome: Outcome, sql: str) -> None:
+def test_syntax_that_only_duckdb_has_is_refused_when_it_is_submitted(workgroup: Workgroup, sql: str) -> None:
     with pytest.raises(ClientError, match="mismatched input"):
-        outcome(sql)
+        workgroup.run(sql)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +149,5 @@ def test_syntax_that_only_duckdb_has_is_refused_when_it_is_submitted(outcome: Ou
         ("select user_id from tasks fetch first 1 rows only", [["u1"]]),
     ],
 )  # fmt: skip
-def test_syntax_of_trino_runs(client: Client, outcome: Outcome, sql: str, rows: list[list[str]]) -> None:
-    answered = outcome(sql)
-    if not rows:
-        return
-    assert read_rows(client("athena"), answered)[1:] == rows
+def test_syntax_of_trino_runs(workgroup: Workgroup, sql: str, rows: list[list[str]]) -> None:
+    assert workgroup.rows(sql) == rows

@@ -14,7 +14,7 @@ from include.dynamo_lake.checks import Snapshots, render_check
 from include.dynamo_lake.declaration import read_declaration
 from include.local_aws.process import RunningLocalAws
 from tests.local_aws.lake import open_catalog
-from tests.local_aws.queries import read_rows, run_query
+from tests.local_aws.queries import Workgroup, make_workgroup
 
 CHECKED = replace(read_declaration("campaign"), name="checked")
 DAY = date(2026, 11, 24)
@@ -71,15 +71,14 @@ BROKEN: dict[str, list[Row]] = {
 
 
 @pytest.fixture(scope="module")
-def snapshots(client: Client, running: RunningLocalAws) -> tuple[Snapshots, Snapshots]:
+def workgroup(client: Client) -> Workgroup:
+    return make_workgroup(client, "checked", EnforceWorkGroupConfiguration=True)
+
+
+@pytest.fixture(scope="module")
+def snapshots(client: Client, workgroup: Workgroup, running: RunningLocalAws) -> tuple[Snapshots, Snapshots]:
     """The pipeline's three tables with sound rows, then with rows behind them that each check is there to find."""
-    client("s3").create_bucket(Bucket="checked", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     client("glue").create_database(DatabaseInput={"Name": "checked_lake"})
-    configuration = {
-        "EnforceWorkGroupConfiguration": True,
-        "ResultConfiguration": {"OutputLocation": "s3://checked/athena/"},
-    }
-    client("athena").create_work_group(Name="checks", Configuration=configuration)
     catalog = open_catalog(running.environment)
     ids: list[list[int]] = []
     for name, schema in {
@@ -99,12 +98,12 @@ def append(table: Any, rows: list[Row]) -> int:
 
 
 @pytest.fixture
-def check(client: Client) -> Check:
+def check(workgroup: Workgroup) -> Check:
     """Run one check over one set of snapshots."""
 
     def run(name: str, snapshots: Snapshots, since_run: int = 4, **since: int) -> list[list[str | None]]:
         sql = render_check(name, CHECKED, snapshots, days=[DAY], since_run=since_run, **since)
-        return sorted(read_rows(client("athena"), run_query(client("athena"), sql, workgroup="checks"))[1:], key=str)
+        return sorted(workgroup.rows(sql), key=str)
 
     return run
 

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.local_aws.calls import AwsError
 from include.local_aws.process import RunningLocalAws
 from include.local_aws.refusals import REFUSED_TARGETS, check_iam, check_target
+from tests.local_aws.conftest import make_client
 from tests.local_aws.roles import allow
 
 
@@ -126,14 +125,7 @@ def test_only_root_changes_stacks_because_their_resources_are_made_as_root(
 
 
 def test_mwaa_is_refused_because_nothing_would_run(running: RunningLocalAws) -> None:
-    mwaa = boto3.client(
-        "mwaa",
-        endpoint_url=running.endpoint_url,
-        region_name="eu-central-1",
-        aws_access_key_id=running.environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=running.environment["AWS_SECRET_ACCESS_KEY"],
-        config=Config(inject_host_prefix=False),
-    )
+    mwaa = make_client(running, "mwaa", inject_host_prefix=False)
     for call in (
         lambda: mwaa.create_environment(
             Name="any",

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.error import HTTPError
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.local_aws.process import RunningLocalAws
+from tests.local_aws.conftest import make_client
 from tests.local_aws.dynamo import Place, make_place
 from tests.local_aws.roles import allow, decisions
 
@@ -93,14 +92,7 @@ def test_a_presigned_read_needs_the_key_as_any_other(
 
 
 def test_signatures_of_version_2_are_refused(running: RunningLocalAws, bucket: str) -> None:
-    old = boto3.client(
-        "s3",
-        endpoint_url=running.endpoint_url,
-        region_name="eu-central-1",
-        aws_access_key_id=running.environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=running.environment["AWS_SECRET_ACCESS_KEY"],
-        config=Config(signature_version="s3", s3={"addressing_style": "path"}),
-    )
+    old = make_client(running, "s3", signature_version="s3")
     with pytest.raises(HTTPError, match="400"):
         urllib.request.urlopen(old.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a"}))
 
