@@ -7,13 +7,18 @@ import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import SparkSession
 
-from include.dynamo_lake.declaration import Pipeline
+from include.dynamo_lake.declaration import Pipeline, read_declaration
 from include.laptop import paths
+from tests.histories.story import DAY_3, full
 from tests.spark.engine import SparkEngine
+
+if TYPE_CHECKING:
+    from tests.spark.story import SparkStory
 
 CATALOG = "glue_catalog"
 _numbers = count(1)
@@ -50,3 +55,15 @@ def new_engine(spark: SparkSession, pipeline: Pipeline, folder: Path) -> SparkEn
     """An empty lake of its own."""
     number = next(_numbers)
     return SparkEngine(spark, pipeline, folder / f"bucket-{number}", f"{CATALOG}.lake_{number}")
+
+
+@pytest.fixture
+def story(spark: SparkSession, tmp_path: Path) -> SparkStory:
+    """Two items on days of their own, merged."""
+    from tests.spark.story import SparkStory
+
+    story = SparkStory(spark, read_declaration("campaign"), tmp_path)
+    story.put(1)
+    story.put(2, DAY_3, item=1)
+    story.merge(full(5))
+    return story

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from pyspark.sql import SparkSession
 
-from include.dynamo_lake.declaration import read_declaration
-from tests.histories.story import DAY_1, DAY_3, full, window
+from tests.histories.story import DAY_1, DAY_3, window
 from tests.spark.story import SparkStory
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
-
-
-@pytest.fixture
-def story(spark: SparkSession, tmp_path: Path) -> SparkStory:
-    story = SparkStory(spark, read_declaration("campaign"), tmp_path)
-    story.put(1)
-    story.put(2, DAY_3, item=1)
-    story.merge(full(5))
-    return story
 
 
 def affected_days(story: SparkStory) -> tuple[str, ...]:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from pyspark.sql import SparkSession
 
 from glue_scripts.transforms.expressions import union_all
-from include.dynamo_lake.declaration import read_declaration
-from tests.histories.story import DAY_3, full
 from tests.spark.story import SparkStory
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
@@ -23,15 +18,6 @@ STRAY: dict[str, dict[str, str]] = {
     "of no item": {"user_id": "'nobody'"},
     "of no item, on a day of its own": {"user_id": "'nobody'", "created_at": "TIMESTAMP_NTZ '2026-02-02 00:00:00'"},
 }
-
-
-@pytest.fixture
-def story(spark: SparkSession, tmp_path: Path) -> SparkStory:
-    story = SparkStory(spark, read_declaration("campaign"), tmp_path)
-    story.put(1)
-    story.put(2, DAY_3, item=1)
-    story.merge(full(5))
-    return story
 
 
 def write_beside(story: SparkStory, *strays: dict[str, str]) -> None:
