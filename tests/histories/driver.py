@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from include.dynamo_lake.coverage import (
-    Coverage,
-    Decision,
-    FullExport,
-    PlanItem,
-    finish,
-    plan_bootstrap,
-    plan_range,
-    plan_through,
-)
+from include.dynamo_lake.coverage import Coverage, Decision, FullExport, PlanItem, finish
 from include.dynamo_lake.declaration import Pipeline
 from include.dynamo_lake.errors import PlanError
 from include.dynamo_lake.reference import MergeCrashedError, Tables, expected_tables, merge_steps
 from include.dynamo_lake.statements import Statement
 from include.dynamo_lake.versions import Version
-from include.dynamo_lake.windows import Window, floor_second
+from include.dynamo_lake.windows import floor_second
 from tests.histories.engine import Engine, FileBatch, FileState, Tally, statements_of
 from tests.histories.images import keys_of
 from tests.histories.operations import (
@@ -40,22 +30,11 @@ from tests.histories.operations import (
     Resume,
     Run,
 )
+from tests.histories.runs import PreparedRun, decide
 from tests.histories.tables import ChangeFile, SimulatedTables, Write
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-BOOTSTRAP_DAG = "bootstrap"
 FIRST_LIE = 10**6
-
-
-@dataclass(frozen=True)
-class PreparedRun:
-    """A run that has decided what it works on, but has not merged yet."""
-
-    run: Run
-    items: tuple[PlanItem, ...]
-    replayed: tuple[Window, ...]
-    inbox: tuple[ChangeFile, ...]
-    covered_through: datetime | None
 
 
 @dataclass
@@ -230,28 +209,12 @@ class Driver:
             self._execute(prepared)
 
     def _decide(self, run: Run) -> Decision:
-        now = floor_second(self.now)
-        match run.kind:
-            case "scheduled":
-                return plan_through(self.coverage, now, bootstrap_dag=BOOTSTRAP_DAG)
-            case "bootstrap":
-                return plan_bootstrap(self.coverage, now=now)
-            case "manual":
-                start = now - timedelta(microseconds=run.back)
-                return plan_range(self.coverage, start, now, now=now, bootstrap_dag=BOOTSTRAP_DAG)
-            case "on_change":
-                if self.coverage.covered_through is None:
-                    raise PlanError("nothing is covered yet")
-                return Decision(self.coverage, ())
+        return decide(run, self.coverage, floor_second(self.now))
 
     def _execute(self, prepared: PreparedRun) -> None:
         exports = [self._exports(item) for item in (*prepared.items, *prepared.replayed)]
         waiting = [file for file in prepared.inbox if file in self.inbox]
-        groups = [*exports, *([file] for file in waiting)]
-        random.Random(prepared.run.order).shuffle(groups)
-        batches = [
-            batch for part in _split(groups, prepared.run.parts) for batch in [part] * (1 + prepared.run.is_doubled)
-        ]
+        batches = prepared.batches([*exports, *([file] for file in waiting)])
         for index, group in enumerate(batches):
             is_last = index == len(batches) - 1
             if not self._merge(prepared, group, prepared.run.crash if is_last else None):
@@ -299,13 +262,3 @@ def _without_versions(tables: Tables) -> Tables:
     nothing = Version(START, 0, "")
     mirrors = {s: {key: (nothing, image) for key, (_, image) in rows.items()} for s, rows in tables.mirrors.items()}
     return Tables(mirrors, tables.target, {name: (nothing, why) for name, (_, why) in tables.quarantine.items()})
-
-
-def _split(groups: list[list[ChangeFile]], parts: int) -> list[list[list[ChangeFile]]]:
-    """Split by file; the files of a full export stay together, and so do the sources of a window or not, as it falls."""
-    loose: list[list[ChangeFile]] = []
-    for group in groups:
-        is_full = any(isinstance(file.item, FullExport) for file in group)
-        loose.extend([group] if is_full else [[file] for file in group])
-    size = max(1, -(-len(loose) // parts))
-    return [loose[start : start + size] for start in range(0, len(loose), size)] or [[]]

@@ -16,7 +16,7 @@ from include.dynamo_lake.reference import merge, mirrors
 from include.dynamo_lake.reference.lake import Lake, Mirror
 from include.dynamo_lake.versions import export_version, stream_version
 from include.dynamo_lake.windows import floor_second
-from tests.histories import driver, engine
+from tests.histories import engine, runs
 from tests.histories.story import Story
 from tests.unit.dynamo_lake import test_counterexamples as histories
 from tests.unit.dynamo_lake import test_law
@@ -130,7 +130,7 @@ def leave_looked_up_rows(patch: Patch) -> None:
 def plan_windows_anew(patch: Patch) -> None:
     """What an earlier run planned is forgotten, and one longer window taken."""
     patch.setattr(
-        driver,
+        runs,
         "plan_through",
         lambda coverage, until, **names: plan_through(replace(coverage, plan=()), until, **names),
     )
@@ -138,7 +138,7 @@ def plan_windows_anew(patch: Patch) -> None:
 
 def begin_at_the_first_bootstrap(patch: Patch) -> None:
     patch.setattr(
-        driver,
+        runs,
         "plan_through",
         lambda coverage, until, **names: plan_through(
             replace(coverage, covered_through=coverage.since), until, **names
