@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote
@@ -53,29 +54,32 @@ def json_version(target: str) -> str:
     return _SERVICES.get(target.partition(".")[0], ("", "1.1"))[1]
 
 
-async def send(
-    app: Any,
-    method: str,
-    path: str,
-    service: str,
-    query: str,
-    headers: dict[str, str],
-    body: bytes,
-    identity: Identity,
-    region: str,
-) -> Answer:
-    """Drive one request through `app` (the base, or a wrap of it), signed for `identity`."""
-    signed = _signed_headers(method, path, service, query, headers, body, identity, region)
+@dataclass(frozen=True)
+class Request:
+    """One request to the base, as `identity` and in `region`."""
+
+    method: str
+    path: str
+    service: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    identity: Identity
+    region: str
+
+
+async def send(app: Any, request: Request) -> Answer:
+    """Drive one request through `app` (the base, or a wrap of it), signed for its identity."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": method,
+        "method": request.method,
         "scheme": "http",
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in signed.items()],
+        "path": unquote(request.path),
+        "raw_path": request.path.encode(),
+        "query_string": request.query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in _signed_headers(request).items()],
         "client": ("127.0.0.1", 0),
         "server": ("127.0.0.1", 0),
     }
@@ -88,7 +92,7 @@ async def send(
         if sent:
             return {"type": "http.disconnect"}
         sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": request.body, "more_body": False}
 
     async def collect(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -101,30 +105,22 @@ async def send(
     return Answer(started["status"], names, b"".join(chunks))
 
 
-def _signed_headers(
-    method: str,
-    path: str,
-    service: str,
-    query: str,
-    headers: dict[str, str],
-    body: bytes,
-    identity: Identity,
-    region: str,
-) -> dict[str, str]:
-    plain = {"host": "127.0.0.1", "content-length": str(len(body)), **headers}
+def _signed_headers(request: Request) -> dict[str, str]:
+    identity = request.identity
+    plain = {"host": "127.0.0.1", "content-length": str(len(request.body)), **request.headers}
     if identity.is_root:  # the base does not verify root's signature: spare the work
         day = dt.datetime.now(dt.UTC).strftime("%Y%m%d")
-        scope = f"{identity.access_key_id}/{day}/{region}/{service}/aws4_request"
+        scope = f"{identity.access_key_id}/{day}/{request.region}/{request.service}/aws4_request"
         return {**plain, "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
     found = iam_evaluator.resolve_credential(identity.access_key_id, identity.account_id)
     if isinstance(found, iam_evaluator.CredentialResolutionError):
         raise AwsError(found.code, found.message, 403)
-    url = f"http://127.0.0.1{path}" + (f"?{query}" if query else "")
-    request = AWSRequest(method=method, url=url, data=body, headers=plain)
+    url = f"http://127.0.0.1{request.path}" + (f"?{request.query}" if request.query else "")
+    signed = AWSRequest(method=request.method, url=url, data=request.body, headers=plain)
     credentials = Credentials(found.access_key_id, found.secret_access_key, found.session_token)
-    signer = S3SigV4Auth if service == "s3" else SigV4Auth
-    signer(credentials, service, region).add_auth(request)
-    return dict(request.headers.items())
+    signer = S3SigV4Auth if request.service == "s3" else SigV4Auth
+    signer(credentials, request.service, request.region).add_auth(signed)
+    return dict(signed.headers.items())
 
 
 def error_of(answer: Answer, content: Json) -> AwsError:

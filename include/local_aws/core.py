@@ -70,7 +70,8 @@ class LocalAws:
     ) -> Answer:
         """Send one request to the base in process, as root or as `identity`, and return its raw answer."""
         caller, place = identity or self.root, region or self.settings.region
-        work = base.send(self.base_app, method, path, service, query, headers or {}, body, caller, place)
+        request = base.Request(method, path, service, query, headers or {}, body, caller, place)
+        work = base.send(self.base_app, request)
         return await asyncio.create_task(work, context=contextvars.copy_context())
 
     async def forward(
