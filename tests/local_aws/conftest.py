@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 
 from include.local_aws.process import RunningLocalAws, local_aws
+from tests.local_aws.dynamo import Place, make_place
 from tests.local_aws.lake import ROWS, append_rows, create_tasks, instant, open_catalog
 from tests.local_aws.queries import Workgroup, make_workgroup
 from tests.local_aws.roles import Statement, document, make_role
@@ -86,3 +87,9 @@ def first_snapshot(client: Client, running: RunningLocalAws) -> int:
 def queried(client: Client, first_snapshot: int) -> Workgroup:
     """Queries on the database `queried`."""
     return Workgroup(client("athena"), "queried", database="queried")
+
+
+@pytest.fixture
+def place(running: RunningLocalAws, client: Client) -> Place:
+    """A table of its own, and a bucket for its exports."""
+    return make_place(running, client)

@@ -11,16 +11,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from include.local_aws.process import RunningLocalAws
-from tests.local_aws.dynamo import Place, make_place
+from tests.local_aws.dynamo import Place
 from tests.local_aws.roles import allow, decisions, document, make_role
 
 ACCOUNT = "000000000000"
-
-
-@pytest.fixture
-def place(running: RunningLocalAws, client: Callable[..., Any]) -> Place:
-    return make_place(running, client)
 
 
 def test_an_export_needs_the_table_and_the_bucket(
