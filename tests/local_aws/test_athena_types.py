@@ -144,7 +144,7 @@ def test_syntax_that_only_duckdb_has_is_refused_when_it_is_submitted(workgroup: 
         ("select position + 1 as p from tasks order by p", [["1"]]),
         ("select user_id, count(*) as c from tasks group by 1 having count(*) > 0 order by c", [["u1", "1"]]),
         ("select date(created_at) as created_at from tasks group by 1, reward "
-         "having min(created_at) > timestamp '2026-11-23 12:00:00'", []),
+         "having min(created_at) > timestamp '2026-11-23 12:00:00'", [["2026-11-24"]]),
         ("with t(n) as (select 1) select n from t", [["1"]]),
         ("select user_id from tasks fetch first 1 rows only", [["u1"]]),
     ],
