@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.dynamo_lake.coverage import plan_through
+from include.dynamo_lake.coverage import Coverage, Decision, FullExport, plan_through
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.errors import LakeError
 from include.dynamo_lake.reference import merge, mirrors
@@ -146,9 +146,21 @@ def begin_at_the_first_bootstrap(patch: Patch) -> None:
     )
 
 
+def bootstrap_at_any_instant(patch: Patch) -> None:
+    """The full export is planned at its place in time, and the chain goes on from where it ended."""
+
+    def anywhere(coverage: Coverage, *, now: datetime) -> Decision:
+        full = FullExport(now)
+        plan = tuple(sorted((full, *coverage.plan), key=lambda item: item.end))
+        return Decision(replace(coverage, plan=plan), plan)
+
+    patch.setattr(runs, "plan_bootstrap", anywhere)
+
+
 PLAN_MUTANTS: dict[Callable[[Patch], None], str] = {
     begin_at_the_first_bootstrap: "a_window_begins_where_the_full_export_before_it_was_taken",
     plan_windows_anew: "a_window_that_a_run_planned_is_not_lengthened_by_the_next",
+    bootstrap_at_any_instant: "a_bootstrap_that_is_told_an_instant_before_the_plans_end_is_refused",
 }
 MUTANTS: dict[Callable[[Patch], None], str] = {
     rank_by_the_second_of_the_write: "a_window_that_ends_later_beats_a_stream_record_of_a_second_within_it",

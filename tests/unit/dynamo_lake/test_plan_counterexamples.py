@@ -48,6 +48,15 @@ def test_a_window_that_a_run_planned_is_not_lengthened_by_the_next(play: Play) -
     assert played.engine.tables().target == {}
 
 
+def test_a_bootstrap_that_is_told_an_instant_before_the_plans_end_is_refused(play: Play) -> None:
+    played = play([
+        *(Run("bootstrap"), put(2 * MINUTE), put(7 * MINUTE, None), Pass(11 * MINUTE), Run("scheduled", crash=0)),
+        *(Pass(-14 * MINUTE), Run("bootstrap"), Pass(14 * MINUTE), LOST, Run("scheduled")),
+    ])
+    assert truth_differences(played) == []
+    assert played.engine.tables().target == {}
+
+
 def test_a_manual_range_replays_logged_windows_whole(play: Play) -> None:
     played = play([
         *(Run("bootstrap"), put(MINUTE), put(5 * MINUTE, None), Pass(20 * MINUTE), LOST, Run("scheduled")),
