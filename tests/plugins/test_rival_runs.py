@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import Phase, given, note, settings
+from hypothesis import strategies as st
 from lake_airflow import publishing
 from lake_airflow.operators import crawl
 from lake_airflow.operators.crawl import OutputCrawlOperator
@@ -69,6 +71,10 @@ def crawl_at_any_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OutputCrawlOperator, "_require_harmless", lambda operator: None)
 
 
+def crawl_within_merges(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(crawl, "is_job_taken", lambda glue, job_name: False)
+
+
 A_CRAWL_WITHIN_A_MERGE: list[Operation] = [
     Step(1, "announce"),
     GiveUp(0),
@@ -88,9 +94,24 @@ def test_no_crawl_starts_between_a_merges_wait_for_the_crawler_and_its_commit() 
 
 
 def test_a_crawl_within_a_merge_would_show_readers_what_no_check_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crawl, "is_job_taken", lambda glue, job_name: False)
+    crawl_within_merges(monkeypatch)
     with pytest.raises(AssertionError, match="which no check has passed"):
         play(A_CRAWL_WITHIN_A_MERGE)
+
+
+def test_a_failure_is_printed_as_a_test_that_fails_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    the_law = test_rival_runs_killed_and_given_up_end_with_every_change_once.hypothesis.inner_test
+    search = settings(phases=(Phase.generate,), database=None)(given(st.just(A_CRAWL_WITHIN_A_MERGE))(the_law))
+    with monkeypatch.context() as patch:
+        crawl_within_merges(patch)
+        with pytest.raises(AssertionError, match="which no check has passed") as caught:
+            search()
+    names: dict[str, Any] = {}
+    exec(next(printed for printed in caught.value.__notes__ if "def test_these_rivals" in printed), names)
+    names["test_these_rivals"]()
+    crawl_within_merges(monkeypatch)
+    with pytest.raises(AssertionError, match="which no check has passed"):
+        names["test_these_rivals"]()
 
 
 @pytest.mark.deep
