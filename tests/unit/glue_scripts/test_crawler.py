@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+from unittest.mock import MagicMock
 
+import boto3
 import pytest
 
+from glue_scripts import merge_job
 from glue_scripts.storage.crawler import CEILING_S, CrawlerBusyError, wait_until_ready
 
 
@@ -46,3 +49,27 @@ def test_a_crawler_that_hangs_ends_the_wait_after_twenty_minutes_and_is_named(st
 
 def test_a_crawler_that_is_ready_at_the_ceiling_is_not_too_late() -> None:
     assert sum(pauses_until_ready([*["RUNNING"] * 4, "READY"], poll_s=300)) == CEILING_S
+
+
+class HalfMergedError(Exception):
+    """The merge has got as far as its wait."""
+
+
+@pytest.mark.parametrize(("named", "left"), [(["--output_crawler", "orders-output"], 1), ([], 3)])
+def test_the_job_waits_for_the_crawler_that_its_arguments_name(
+    monkeypatch: pytest.MonkeyPatch, named: list[str], left: int
+) -> None:
+    def run_merge(*_: Any, wait_for_crawler: Callable[[], None], **__: Any) -> None:
+        wait_for_crawler()
+        raise HalfMergedError
+
+    crawler = Crawler("RUNNING", "RUNNING", "READY")
+    monkeypatch.setattr(boto3, "client", {"glue": crawler}.__getitem__)
+    monkeypatch.setenv("LAKE_POLL_S", "0")
+    monkeypatch.setattr(merge_job, "run_merge", run_merge)
+    for name in ("_read_manifest", "check_change_files", "_start_spark", "require_filled_mirrors"):
+        monkeypatch.setattr(merge_job, name, MagicMock())
+    arguments = ["--batch", "s3://b/m.json", "--batch_id", "one", "--pipeline", "campaign", "--bucket", "b"]
+    with pytest.raises(HalfMergedError):
+        merge_job.main([*arguments, *named])
+    assert len(crawler.left) == left
