@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from include.dynamo_lake.checks import Snapshots, render_check
-from include.dynamo_lake.declaration import read_declaration
+from include.dynamo_lake.declaration import Pipeline, parse_declaration, read_declaration
 from include.local_aws.process import RunningLocalAws
 from tests.local_aws.lake import open_catalog
 from tests.local_aws.queries import Workgroup, make_workgroup
@@ -34,6 +36,7 @@ ONE_TASK = '{"progressDetails":{"L":[{"M":{}}]}}'
 Row = dict[str, Any]
 Client = Callable[..., Any]
 Check = Callable[..., list[list[str | None]]]
+MakeTables = Callable[..., list[Snapshots]]
 
 
 def row(user: str, position: int) -> Row:
@@ -70,26 +73,36 @@ BROKEN: dict[str, list[Row]] = {
 }
 
 
+SCHEMAS = {"user_campaign_tasks": TARGET, "mirror_user_campaign": MIRROR, "quarantine": QUARANTINE}
+
+
 @pytest.fixture(scope="module")
 def workgroup(client: Client) -> Workgroup:
     return make_workgroup(client, "checked", EnforceWorkGroupConfiguration=True)
 
 
 @pytest.fixture(scope="module")
-def snapshots(client: Client, workgroup: Workgroup, running: RunningLocalAws) -> tuple[Snapshots, Snapshots]:
-    """The pipeline's three tables with sound rows, then with rows behind them that each check is there to find."""
-    client("glue").create_database(DatabaseInput={"Name": "checked_lake"})
+def make_tables(client: Client, workgroup: Workgroup, running: RunningLocalAws) -> MakeTables:
+    """Make a pipeline's target, mirror and quarantine, with one snapshot for each set of rows."""
     catalog = open_catalog(running.environment)
-    ids: list[list[int]] = []
-    for name, schema in {
-        "user_campaign_tasks": TARGET,
-        "mirror_user_campaign": MIRROR,
-        "quarantine": QUARANTINE,
-    }.items():
-        table = catalog.create_table(f"checked_lake.{name}", schema, location=f"s3://checked/warehouse/{name}")
-        ids.append([append(table, rows[name]) for rows in (SOUND, BROKEN)])
-    sound, broken = zip(*ids, strict=True)
-    return Snapshots(*sound), Snapshots(*broken)
+
+    def make(pipeline: Pipeline, schemas: dict[str, pa.Schema], *sets: dict[str, list[Row]]) -> list[Snapshots]:
+        database = f"{pipeline.name}_lake"
+        client("glue").create_database(DatabaseInput={"Name": database})
+        ids: list[list[int]] = []
+        for name, schema in schemas.items():
+            location = f"s3://checked/warehouse/{database}/{name}"
+            table = catalog.create_table(f"{database}.{name}", schema, location=location)
+            ids.append([append(table, rows[name]) for rows in sets])
+        return [Snapshots(*of_set) for of_set in zip(*ids, strict=True)]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def snapshots(make_tables: MakeTables) -> list[Snapshots]:
+    """The pipeline's three tables with sound rows, then with rows behind them that each check is there to find."""
+    return make_tables(CHECKED, SCHEMAS, SOUND, BROKEN)
 
 
 def append(table: Any, rows: list[Row]) -> int:
@@ -101,23 +114,25 @@ def append(table: Any, rows: list[Row]) -> int:
 def check(workgroup: Workgroup) -> Check:
     """Run one check over one set of snapshots."""
 
-    def run(name: str, snapshots: Snapshots, since_run: int = 4, **since: int) -> list[list[str | None]]:
-        sql = render_check(name, CHECKED, snapshots, days=[DAY], since_run=since_run, **since)
+    def run(
+        name: str, snapshots: Snapshots, since_run: int = 4, *, pipeline: Pipeline = CHECKED, **since: int
+    ) -> list[list[str | None]]:
+        sql = render_check(name, pipeline, snapshots, days=[DAY], since_run=since_run, **since)
         return sorted(workgroup.rows(sql), key=str)
 
     return run
 
 
 @pytest.mark.parametrize("name", CHECKED.checks.run)
-def test_sound_tables_pass(check: Check, snapshots: tuple[Snapshots, Snapshots], name: str) -> None:
+def test_sound_tables_pass(check: Check, snapshots: list[Snapshots], name: str) -> None:
     assert check(name, snapshots[0]) == []
 
 
-def test_a_doubled_row_key_is_named(check: Check, snapshots: tuple[Snapshots, Snapshots]) -> None:
+def test_a_doubled_row_key_is_named(check: Check, snapshots: list[Snapshots]) -> None:
     assert check("row_key_unique", snapshots[1]) == [["doubled", "c'1", "0", "2"]]
 
 
-def test_every_null_in_a_required_column_is_named(check: Check, snapshots: tuple[Snapshots, Snapshots]) -> None:
+def test_every_null_in_a_required_column_is_named(check: Check, snapshots: list[Snapshots]) -> None:
     nulls = {
         column for found in check("key_not_null", snapshots[1]) for column, value in enumerate(found) if value is None
     }
@@ -125,7 +140,7 @@ def test_every_null_in_a_required_column_is_named(check: Check, snapshots: tuple
 
 
 def test_a_required_column_may_be_null_in_rows_of_items_that_did_not_change_since_it_was_declared(
-    check: Check, snapshots: tuple[Snapshots, Snapshots]
+    check: Check, snapshots: list[Snapshots]
 ) -> None:
     assert "published before" not in {found[0] for found in check("key_not_null", snapshots[1])}
     assert "published before" in {found[0] for found in check("key_not_null", snapshots[1], since_run=0)}
@@ -133,9 +148,7 @@ def test_a_required_column_may_be_null_in_rows_of_items_that_did_not_change_sinc
     assert "published before" not in {one[0] for one in found}, "a whole table that was not made anew"
 
 
-def test_items_with_other_rows_than_their_list_says_are_named(
-    check: Check, snapshots: tuple[Snapshots, Snapshots]
-) -> None:
+def test_items_with_other_rows_than_their_list_says_are_named(check: Check, snapshots: list[Snapshots]) -> None:
     assert check("rows_match_list", snapshots[1]) == [
         ["deleted", "c'1", "0", "1"],
         ["refused", "c'1", "0", "1"],
@@ -144,6 +157,58 @@ def test_items_with_other_rows_than_their_list_says_are_named(
 
 
 def test_rows_of_an_item_that_no_mirror_row_names_are_found_where_the_whole_table_is_checked(
-    check: Check, snapshots: tuple[Snapshots, Snapshots]
+    check: Check, snapshots: list[Snapshots]
 ) -> None:
     assert ["ghost", "c'1", "0", "1"] in check("rows_match_list", snapshots[1], since_run=0)
+
+
+NUMBERS = Path(__file__).parents[1] / "pipelines" / "parcel_routes.toml"
+TOO_LONG = "1" * 41
+HELD = {"2": "2", "1E+2": "100", "120E-1": "12", "-3.0": "-3"}
+
+
+def test_number_keys_that_the_key_column_cannot_hold_exactly_are_no_items_key(
+    check: Check, make_tables: MakeTables
+) -> None:
+    numbered = parse_declaration("numbered", NUMBERS.read_bytes(), NUMBERS.name)
+    target = pa.schema([
+        pa.field("route_no", pa.decimal128(38, 0)),
+        pa.field("stop", pa.int32()),
+        pa.field("planned_for", pa.timestamp("us")),
+        pa.field("depot_code", pa.string()),
+        pa.field("gate", pa.string()),
+    ])
+    at = datetime.combine(DAY, datetime.min.time())
+    sound: Row = {"stop": 0, "planned_for": at, "depot_code": "d", "gate": "g"}
+    image = '{"stops":{"L":[{"M":{}}]}}'
+    refused = ["1E+100", TOO_LONG, "1.5", "2.25", "15E-1", "12345678901234567890123456789012345678.5"]
+    keys = {number: f'[{{"N":"{number}"}}]' for number in [*HELD, *refused]}
+    rows = {
+        "route_stops": [{**sound, "route_no": Decimal(held)} for held in HELD.values()],
+        "mirror_routes": [{"key": key, "image": image, "run": 5} for key in keys.values()],
+        "quarantine": [{"source": "routes", "key": keys[number]} for number in refused],
+    }
+    (snapshots,) = make_tables(
+        numbered, {"route_stops": target, "mirror_routes": MIRROR, "quarantine": QUARANTINE}, rows
+    )
+    for name in numbered.checks.run:
+        assert check(name, snapshots, pipeline=numbered) == []
+        assert check(name, snapshots, 0, pipeline=numbered) == []
+
+
+OWN_NAMES = ("key", "entries", "row_count", "expected_rows", "present_rows", "is_affected")
+
+
+@pytest.mark.parametrize("own", OWN_NAMES)
+def test_key_columns_may_have_any_name(check: Check, make_tables: MakeTables, own: str) -> None:
+    names = {"user_id": own, "task_id": "image", "position": "run"}
+    columns = tuple(replace(c, name=names.get(c.name, c.name)) for c in CHECKED.target.columns)
+    row_key = tuple(names.get(name, name) for name in CHECKED.target.row_key)
+    pipeline = replace(CHECKED, name=f"named_{own}", target=replace(CHECKED.target, columns=columns, row_key=row_key))
+    target = pa.schema([field.with_name(names.get(field.name, field.name)) for field in TARGET])
+    rows = [{names.get(name, name): value for name, value in row.items()} for row in SOUND["user_campaign_tasks"]]
+    (snapshots,) = make_tables(
+        pipeline, {**SCHEMAS, "user_campaign_tasks": target}, {**SOUND, "user_campaign_tasks": rows}
+    )
+    for name in pipeline.checks.run:
+        assert check(name, snapshots, pipeline=pipeline) == []

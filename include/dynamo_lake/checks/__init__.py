@@ -116,17 +116,20 @@ def _table(pipeline: Pipeline, table: str, snapshot_id: int | None) -> str:
 def _item_keys(pipeline: Pipeline) -> list[tuple[Column, str]]:
     """The target's columns of the item's key, and how each is read from the mirror's key text."""
     keys: list[tuple[Column, str]] = []
-    for index, attribute in enumerate(pipeline.main.key):
-        named = (
-            c
-            for c in pipeline.target.columns
-            if c.attribute and c.attribute.list is None and c.attribute.name == attribute.name
-        )
-        column = next(named)
+    for index, (attribute, column) in enumerate(zip(pipeline.main.key, pipeline.key_columns, strict=True)):
         text = f"json_extract_scalar(key, {literal(f'$[{index}].{attribute.type}')})"
-        value = text if column.decimal is None else f"CAST({text} AS DECIMAL({column.decimal[0]},{column.decimal[1]}))"
-        keys.append((column, value))
+        keys.append((column, text if column.decimal is None else _exact_decimal(text, *column.decimal)))
     return keys
+
+
+def _exact_decimal(text: str, precision: int, scale: int) -> str:
+    """A number's text as decimal, or null where it does not fit: Athena's cast rounds, and fails on what is too large."""
+    digits = f"regexp_replace({text}, '[eE].*|[^0-9]', '')"
+    exponent = f"coalesce(TRY_CAST(regexp_extract({text}, '[eE](.*)', 1) AS INTEGER), 0)"
+    fraction = f"coalesce(length(regexp_extract({text}, '[.]([0-9]*)', 1)), 0)"
+    zeros = f"length(regexp_extract({digits}, '0*$'))"
+    decimal = f"TRY_CAST({text} AS DECIMAL({precision},{scale}))"
+    return f"CASE WHEN {exponent} - {fraction} + {zeros} >= {-scale} THEN {decimal} END"
 
 
 def _member(name: str) -> str:

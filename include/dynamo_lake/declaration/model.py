@@ -169,5 +169,14 @@ class Pipeline:
         return self.source(self.target.source)
 
     @property
+    def key_columns(self) -> tuple[Column, ...]:
+        """The target's columns that name the item, in the order of the source's key. Others may show a key attribute as
+        something else, such as the partition's time.
+        """
+        declared = [column for column in self.target.columns if column.name in self.target.row_key]
+        attributes = [Attribute(None, attribute.name) for attribute in self.main.key]
+        return tuple(next(c for c in declared if c.attribute == attribute) for attribute in attributes)
+
+    @property
     def lookup_source(self) -> Source | None:
         return self.source(self.lookup.source) if self.lookup else None

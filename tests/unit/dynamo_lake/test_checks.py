@@ -16,8 +16,9 @@ from include.dynamo_lake.checks import (
     literal,
     render_check,
 )
-from include.dynamo_lake.declaration import KeyAttribute, read_declaration
+from include.dynamo_lake.declaration import KeyAttribute, parse_declaration, read_declaration
 from include.dynamo_lake.errors import DeclarationError
+from tests.unit.dynamo_lake.test_declaration import TIMED
 
 CAMPAIGN = read_declaration("campaign")
 SNAPSHOTS = Snapshots(1, 2, 3)
@@ -60,7 +61,14 @@ def test_a_number_key_is_compared_as_its_columns_decimal() -> None:
     sources = (replace(CAMPAIGN.main, key=key), CAMPAIGN.sources[1])
     numbered = replace(CAMPAIGN, sources=sources, target=replace(CAMPAIGN.target, columns=columns))
     sql = render_check("rows_match_list", numbered, SNAPSHOTS, days=DAYS, since_run=0)
-    assert "CAST(json_extract_scalar(key, '$[0].N') AS DECIMAL(38,0)) AS \"user_id\"" in sql
+    assert "TRY_CAST(json_extract_scalar(key, '$[0].N') AS DECIMAL(38,0)) END AS \"user_id\"" in sql
+
+
+def test_a_key_attribute_that_is_the_partitions_time_too_is_compared_by_the_row_keys_column() -> None:
+    text = TIMED.replace('row_key = ["meter", "reading"]', 'row_key = ["meter", "installed", "reading"]')
+    readings = parse_declaration("readings", text.encode(), "readings.toml")
+    sql = render_check("rows_match_list", readings, SNAPSHOTS, days=DAYS, since_run=0)
+    assert "json_extract_scalar(key, '$[1].S') AS \"installed\"" in sql
 
 
 def test_an_unknown_check_names_the_known_ones() -> None:
