@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any, Literal
 
 from include.laptop import paths
@@ -23,11 +24,12 @@ CEILING_S = 300
 
 @dataclass(frozen=True)
 class Kill:
-    """The first call of this operation (``glue.StartJobRun``) with ``match`` in its arguments; before it, or after its answer."""
+    """The ``nth`` call of this operation (``glue.StartJobRun``) with ``match`` in its arguments; before it, or after its answer."""
 
     operation: str
     when: Literal["before", "after"]
     match: str = ""
+    nth: int = 1
 
 
 def run_and_kill(campaign: LocalPipeline, kind: str, kill: Kill, conf: Mapping[str, Any] | None = None) -> bool:
@@ -46,11 +48,12 @@ def _arm(kill: Kill) -> None:
     from botocore.client import BaseClient
 
     call, call_async = BaseClient._make_api_call, AioBaseClient._make_api_call
+    numbers = count(1)
 
     def is_meant(client: Any, operation: str, arguments: Any) -> bool:
         """Asked before the call: botocore makes a stream of a body."""
         name = f"{client.meta.service_model.service_name}.{operation}"
-        return name == kill.operation and kill.match in str(arguments)
+        return name == kill.operation and kill.match in str(arguments) and next(numbers) == kill.nth
 
     def struck(when: str) -> None:
         if when == kill.when:

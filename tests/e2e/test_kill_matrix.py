@@ -12,12 +12,19 @@ import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
 from tests.e2e.killing import Kill, run_and_kill
-from tests.e2e.soundness import change, require_sound
+from tests.e2e.soundness import DAY_S, change, require_sound
 from tests.e2e.test_reconcile import tell_a_lie
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
 REPAIR, REBUILD = {"repair": True}, {"rebuild": True}
+# In the order of the steps: a crawl that a killed run started is the day's.
+CAPTURE = (
+    Kill("glue.StartCrawler", "after", "source-main"),
+    # The second look at a crawler that was due is the wait's.
+    Kill("glue.GetCrawler", "before", "source-lookup", nth=2),
+    Kill("dynamodb.DescribeTable", "before"),
+)
 HOURLY = (
     Kill("s3.PutObject", "after", "state/coverage.json"),
     Kill("dynamodb.ExportTableToPointInTime", "after"),
@@ -31,11 +38,18 @@ HOURLY = (
     Kill("s3.CopyObject", "after", "applied/"),
     Kill("s3.PutObject", "after", '"plan": []'),
 )
-# Its calls are gone; its job lives on; its files are copied, and none is deleted.
+# The steps after the data's: a run with nothing left to merge comes to them within seconds.
+LAST = (
+    Kill("glue.StartCrawler", "before", "output"),
+    Kill("glue.GetCrawler", "before", "output", nth=2),
+    Kill("glue.GetTable", "before", "campaign_analytics"),
+)
+# Its calls are gone; its job lives on; its files are copied, and none is deleted; all is done, and nobody is told.
 ON_CHANGE = (
     Kill("sqs.DeleteMessageBatch", "after"),
     Kill("glue.StartJobRun", "after"),
     Kill("s3.DeleteObjects", "before", "inbox/"),
+    Kill("s3.PutObject", "before", "event.json"),
 )
 RARE = (
     ("reconcile", REPAIR, Kill("s3.PutObject", "after", "batches/")),
@@ -50,13 +64,20 @@ def change_and_kill(lake: LocalPipeline, kind: str, kill: Kill, conf: Mapping[st
     """Kill a run that has an hour of changes to apply: readers see all that it verified, or what they saw before."""
     change(lake)
     shown = lake.shown_rows()
-    assert run_and_kill(lake, kind, kill, conf), f"no call: {kill}"
+    kill_run(lake, kind, kill, conf)
     assert lake.shown_rows() in (shown, lake.expected_rows()), kill
 
 
+def kill_run(lake: LocalPipeline, kind: str, kill: Kill, conf: Mapping[str, Any] | None = None) -> None:
+    assert run_and_kill(lake, kind, kill, conf), f"no call: {kill}"
+
+
 def test_an_hourly_run_that_is_killed_at_any_step_is_taken_up_by_the_next_one(lake: LocalPipeline) -> None:
-    for kill in HOURLY:
+    lake.advance(DAY_S)  # its crawlers are due
+    for kill in (*CAPTURE, *HOURLY):
         change_and_kill(lake, "hourly", kill)
+    for kill in LAST:
+        kill_run(lake, "hourly", kill)
     assert lake.run("hourly")
     require_sound(lake)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
-from tests.e2e.soundness import DAY_S, MIRROR, TARGET, arm, change, job_runs, require_sound, strikes_left
+from tests.e2e.soundness import DAY_S, LOOKUP_MIRROR, MIRROR, TARGET, arm, change, job_runs, require_sound, strikes_left
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
@@ -23,6 +23,11 @@ STORM = (
     ("AmazonAthena.StartQueryExecution", "TooManyRequestsException", 400, "", 5),
     ("s3.PUT", "SlowDown", 503, "/batches/", 5),
     ("s3.PUT", "InternalError", 500, "/state/published.json", 5),
+    # What the Glue job alone asks for: the change files' lines, and to write and commit the tables.
+    ("s3.GET", "SlowDown", 503, ".json.gz", 1),
+    ("s3.PUT", "InternalError", 500, "/warehouse/", 1),
+    ("AWSGlue.UpdateTable", "InternalServiceException", 500, MIRROR, 1),
+    ("AWSGlue.UpdateTable", "ExpiredTokenException", 400, LOOKUP_MIRROR, 1),
 )
 
 
