@@ -8,7 +8,7 @@ from glue_scripts.transforms.columns import spark_type, type_columns
 from glue_scripts.transforms.expressions import quoted
 from glue_scripts.transforms.items import POSITION
 from include.dynamo_lake.declaration.model import Column, Pipeline
-from include.dynamo_lake.typing_rules import lookup_columns
+from include.dynamo_lake.typing_rules import lookup_key_columns
 
 REPEATED = "lookup:repeated"
 
@@ -62,8 +62,8 @@ def with_lookup_key(pipeline: Pipeline, mirror: DataFrame) -> DataFrame:
     """
     if pipeline.lookup_source is None:
         return mirror
-    by_attribute = {c.attribute.name: c for c in lookup_columns(pipeline) if c.attribute and not c.attribute.list}
-    columns = [by_attribute[attribute.name] for attribute in pipeline.lookup_source.key]
-    raws = {column.name: f"from_json(`item:key`, 'ARRAY<STRING>')[{index}]" for index, column in enumerate(columns)}
+    places = lookup_key_columns(pipeline)
+    columns = [column for _, column in places]
+    raws = {column.name: f"from_json(`item:key`, 'ARRAY<STRING>')[{index}]" for index, column in places}
     typed = type_columns(mirror, columns, raws)
     return typed.selectExpr(*map(quoted, [*mirror.columns, *(column.name for column in columns)]))

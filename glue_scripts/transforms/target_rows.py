@@ -32,8 +32,7 @@ def item_columns(pipeline: Pipeline) -> list[Column]:
 
 def key_columns(pipeline: Pipeline) -> list[str]:
     """The target's columns that name the item, in the order of the source's key."""
-    by_attribute = {c.attribute.name: c.name for c in item_columns(pipeline) if c.attribute and not c.attribute.list}
-    return [by_attribute[attribute.name] for attribute in pipeline.main.key]
+    return [column.name for column in pipeline.key_columns]
 
 
 def build_rows(pipeline: Pipeline, typed: DataFrame, index: DataFrame | None) -> DataFrame:
@@ -48,8 +47,7 @@ def item_keys(pipeline: Pipeline, items: DataFrame) -> DataFrame:
     """Canonical keys (``item:key``) of main items to the target's key columns; keys that those cannot hold have no
     rows.
     """
-    names = key_columns(pipeline)
-    columns = [pipeline.target.column(name) for name in names]
+    names, columns = key_columns(pipeline), pipeline.key_columns
     raws = {column.name: f"from_json(`item:key`, 'ARRAY<STRING>')[{index}]" for index, column in enumerate(columns)}
     return type_columns(items.select("`item:key`"), columns, raws).selectExpr(*map(quoted, names)).na.drop()
 

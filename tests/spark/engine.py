@@ -75,15 +75,12 @@ class SparkEngine:
         return {row["key"]: (_version(row), json_text(parse_json(row["image"]))) for row in rows}
 
     def _target(self) -> dict[str, tuple[Row, ...]]:
-        target = self.lake.pipeline.target
-        position = next(column.name for column in target.columns if column.origin == "position")
-        keys = [
-            next(c.name for c in target.columns if c.attribute and c.attribute.path == attribute.name)
-            for attribute in self.lake.pipeline.main.key
-        ]
+        pipeline = self.lake.pipeline
+        position = next(column.name for column in pipeline.target.columns if column.origin == "position")
+        keys = [column.name for column in pipeline.key_columns]
         items: dict[str, list[Row]] = {}
         for row in self.lake.target.read().collect():
-            parts = zip(self.lake.pipeline.main.key, keys, strict=True)
+            parts = zip(pipeline.main.key, keys, strict=True)
             key = json_text([{attribute.type: str(row[name])} for attribute, name in parts])
             items.setdefault(key, []).append(row.asDict())
         return {key: tuple(sorted(rows, key=lambda row: int(str(row[position])))) for key, rows in items.items()}

@@ -14,7 +14,7 @@ from include.dynamo_lake.typing_rules import (
     TypedItem,
     TypedLookupItem,
     Value,
-    lookup_columns,
+    lookup_key_columns,
     parse_value,
     type_item,
     type_lookup_item,
@@ -60,29 +60,17 @@ def match_of(pipeline: Pipeline, row: Row) -> Match:
 
 
 def item_match_of(pipeline: Pipeline, row: Row) -> Match:
-    """The part of a row's match that names the lookup item, in the order of the lookup source's key."""
-    if pipeline.lookup is None or pipeline.lookup_source is None:
-        return ()
-    targets = {match.lookup.name: match.target for match in pipeline.lookup.item_matches}
-    return tuple(row[targets[attribute.name]] for attribute in pipeline.lookup_source.key)
+    """The part of a row's match that names the lookup item."""
+    return tuple(row[match.target] for match in pipeline.lookup.item_matches) if pipeline.lookup else ()
 
 
 def typed_lookup_keys(pipeline: Pipeline, keys: Iterable[str]) -> set[Match]:
     """Lookup items' key texts as the values that target rows hold; a key that its target column cannot hold matches
     no row and is left out.
     """
-    lookup, source = pipeline.lookup, pipeline.lookup_source
-    if lookup is None or source is None:
-        return set()
-    by_attribute = {
-        column.attribute.name: column
-        for column in lookup_columns(pipeline)
-        if column.attribute and not column.attribute.list
-    }
-    columns = [by_attribute[attribute.name] for attribute in source.key]
-    typed = (
-        tuple(parse_value(column, raw) for column, raw in zip(columns, parse_json(key), strict=True)) for key in keys
-    )
+    places = lookup_key_columns(pipeline)
+    raws = map(parse_json, keys)
+    typed = (tuple(parse_value(column, raw[index]) for index, column in places) for raw in raws)
     return {match for match in typed if not any(isinstance(value, Rejected) for value in match)}  # type: ignore[misc]
 
 

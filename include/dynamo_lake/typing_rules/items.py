@@ -94,6 +94,18 @@ def lookup_columns(pipeline: Pipeline) -> list[Column]:
     return matches + [column for column in pipeline.target.columns if column.origin == "lookup"]
 
 
+def lookup_key_columns(pipeline: Pipeline) -> list[tuple[int, Column]]:
+    """The matches that name the lookup item, in the order of ``lookup.on``: the place of each in the source's key, and
+    its column. Several may stand for one key attribute.
+    """
+    if pipeline.lookup is None or pipeline.lookup_source is None:
+        return []
+    places = {attribute.name: index for index, attribute in enumerate(pipeline.lookup_source.key)}
+    matches = lookup_columns(pipeline)[: len(pipeline.lookup.on)]
+    own = ((column.attribute.name, column) for column in matches if column.attribute and not column.attribute.list)
+    return [(places[name], column) for name, column in own]
+
+
 def type_source_item(pipeline: Pipeline, source_id: str, image: Image) -> TypedItem | TypedLookupItem | Rejection:
     """Type an item of either source."""
     return type_item(pipeline, image) if source_id == pipeline.target.source else type_lookup_item(pipeline, image)
