@@ -14,6 +14,9 @@ from include.dynamo_lake.declaration.model import Pipeline, Source
 MISSING, EXTRA, DIFFERENT = "missing", "extra", "different"
 SAME, NEWER = "same", "newer"
 DIFFERENCES = (MISSING, EXTRA, DIFFERENT)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_SET = 'S"'
+_BEHIND_A_SET = r'(?<="[SNB]S":\[)'
 
 
 def compare(mirror: DataFrame, held: DataFrame, at: datetime, *, is_old: bool) -> DataFrame:
@@ -65,5 +68,15 @@ def repaired_rows(
 
 
 def _digest(image: str) -> str:
-    """An image by its content: members in one order, escapes and spaces as they may."""
-    return f"sha2(coalesce(to_json(try_parse_json({image})), {image}), 256)"
+    """An image by its content: members in one order, those of sets too, escapes and spaces as they may."""
+    text = f"coalesce(to_json(try_parse_json({image})), {image})"
+    may_have_sets = f"contains({image}, {literal(_SET)})"
+    return f"sha2(CASE WHEN {may_have_sets} THEN {_with_ordered_sets(text)} ELSE {text} END, 256)"
+
+
+def _with_ordered_sets(text: str) -> str:
+    """Compact JSON with the members of every set sorted: the strings that stand first behind a set's opening."""
+    members = f"regexp_extract(part, {literal(f'^(?:{_STRING},?)*+')}, 0)"
+    ordered = f"array_join(array_sort(regexp_extract_all({members}, {literal(f'({_STRING})')}, 1)), ',')"
+    parts = f"split({text}, {literal(_BEHIND_A_SET)})"
+    return f"array_join(transform({parts}, part -> {ordered} || substr(part, length({members}) + 1)), '')"

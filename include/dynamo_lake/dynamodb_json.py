@@ -15,7 +15,8 @@ from typing import Any
 
 from include.dynamo_lake.declaration.model import KeyAttribute
 
-TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
+SETS = frozenset({"SS", "NS", "BS"})
+TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L"}) | SETS
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}

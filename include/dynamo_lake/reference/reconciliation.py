@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from include.dynamo_lake.declaration.model import Pipeline, Source
-from include.dynamo_lake.dynamodb_json import parse_json
+from include.dynamo_lake.dynamodb_json import SETS, parse_json
 from include.dynamo_lake.reference.lake import Mirror, MirrorRow, SourceState
 from include.dynamo_lake.typing_rules import placement_day
 from include.dynamo_lake.versions import Version, export_version
@@ -38,8 +38,8 @@ class Reconciliation:
 def reconcile_mirror(source: Source, mirror: Mirror, state: SourceState) -> Reconciliation:
     """Compare what the mirror says as of the state's instant or before with the state.
 
-    Images are equal by content, in whatever order their members stand. A state older than the floor says nothing: a
-    later full export has said it already.
+    Images are equal by content, in whatever order their members stand, and those of sets. A state older than the floor
+    says nothing: a later full export has said it already.
     """
     held = _held(source, state)
     version = export_version(state.at)
@@ -90,5 +90,15 @@ def _differences(mirror: Mirror, held: dict[str, str], compared: list[str]) -> I
             yield Difference(key, "missing", version)
         elif image is None:
             yield Difference(key, "extra", version)
-        elif parse_json(shown) != parse_json(image):
+        elif _content(parse_json(shown)) != _content(parse_json(image)):
             yield Difference(key, "different", version)
+
+
+def _content(value: Any) -> Any:
+    """A parsed image with its sets in one order."""
+    if isinstance(value, list):
+        return [_content(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    is_set = {name: name in SETS and isinstance(member, list) for name, member in value.items()}
+    return {name: sorted(member) if is_set[name] else _content(member) for name, member in value.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from include.dynamo_lake.declaration import read_declaration
@@ -55,6 +57,29 @@ def test_a_repair_leaves_rows_that_agree_as_they_are(story: Story) -> None:
     before = story.lake.mirrors[MAIN].rows[KEYS[2]]
     story.reconcile(20, repair=True)
     assert story.lake.mirrors[MAIN].rows[KEYS[2]] == before
+
+
+SETS = {
+    "mood": {"SS": ['b"]', 'a, "SS":["z"', "ä🎉", "x" * 20_000]},
+    "deep": {"L": [{"M": {"SS": {"NS": ["10", "9", "1"]}}}, {"BS": ["Yg==", "YQ=="]}]},
+}
+TURNED = {
+    "mood": {"SS": SETS["mood"]["SS"][::-1]},
+    "deep": {"L": [{"M": {"SS": {"NS": ["9", "1", "10"]}}}, {"BS": ["YQ==", "Yg=="]}]},
+}
+OTHER_ORDER_OF_A_LIST = {**SETS, "deep": {"L": SETS["deep"]["L"][::-1]}}
+OTHER_MEMBER = {**SETS, "mood": {"SS": ["c", *SETS["mood"]["SS"][1:]]}}
+
+
+def test_members_of_sets_have_no_order_and_those_of_lists_have_one(story: Story) -> None:
+    for item in (0, 1, 2):
+        story.put(1, {**DAY_1, **SETS}, item=item)
+    story.merge(window(0, 10))
+    for item, image in enumerate((TURNED, OTHER_ORDER_OF_A_LIST, OTHER_MEMBER)):
+        story.tables.writes.append(
+            replace(story.tables.writes[item], image={**story.tables.writes[item].image, **image})
+        )
+    assert story.reconcile(20)[MAIN] == {KEYS[1]: "different", KEYS[2]: "different"}
 
 
 def test_what_the_mirror_knows_later_than_the_export_is_not_compared_and_not_undone(story: Story) -> None:
