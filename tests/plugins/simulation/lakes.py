@@ -67,16 +67,23 @@ class Lakeside:
 @contextmanager
 def lakeside(pipeline: str) -> Iterator[Lakeside]:
     """An empty AWS; as long as the block lasts, every client of every task is one of its."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    with pytest.MonkeyPatch.context() as patch:
+    with _without_logging(), pytest.MonkeyPatch.context() as patch:
         # Every task reads the declaration anew; here it is the same file all the time.
         patch.setattr(pipelines, "read_declaration", cache(read_declaration))
         world, wire = World(read_lake(pipeline)), Wire()
         for service in ("s3", "glue", "dynamodb", "athena", "sqs", "logs"):
             patch.setattr(aws.Clients, service, WiredClient(getattr(world, service), service, wire))
         yield Lakeside(world, wire)
-    logging.disable(disabled)
+
+
+@contextmanager
+def _without_logging() -> Iterator[None]:
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
 
 
 def last_write(world: World) -> datetime:
