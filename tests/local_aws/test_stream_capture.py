@@ -2,78 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
-from include.deploy.deployment import Choices, Deployed, deploy
+from include.deploy.deployment import Choices, deploy
 from include.deploy.tables import SourceTableError
-from include.dynamo_lake.declaration import Pipeline, Source, pipeline_names, read_declaration
-from include.dynamo_lake.dynamodb_json import json_text, key_text, parse_json
-from include.dynamo_lake.statements import Line, Statement, parse_inbox_line
-from include.dynamo_lake.versions import Version
-from include.local_aws.process import ROOT, RunningLocalAws, local_aws
-from tests.local_aws.conftest import make_client
+from include.dynamo_lake.declaration import Source, pipeline_names, read_declaration
+from include.dynamo_lake.dynamodb_json import key_text
+from include.local_aws.process import ROOT, local_aws
+from tests.local_aws.capturing import Captured, Writer, heard_in
 
 _SHIPPED = read_declaration(pipeline_names()[0])
 PIPELINE = replace(_SHIPPED, schedule=replace(_SHIPPED.schedule, mode="both"))
 QUICK = {"MaximumBatchingWindowInSeconds": 0, "BatchSize": 9}
 AS_IN_THE_TEMPLATE = {"MaximumBatchingWindowInSeconds": 5, "BatchSize": 1000}
-
-
-def _versions(files: dict[str, list[Statement]]) -> set[Version]:
-    return {one.version for lines in files.values() for one in lines}
-
-
-@dataclass(frozen=True)
-class Captured:
-    """The deployed pipeline on a local AWS of its own."""
-
-    running: RunningLocalAws
-    pipeline: Pipeline
-    deployed: Deployed
-
-    def client(self, service: str) -> Any:
-        return make_client(self.running, service)
-
-    @property
-    def bucket(self) -> str:
-        return self.deployed.outputs["Bucket"]
-
-    def objects(self, prefix: str) -> dict[str, list[str]]:
-        """Lines by key of every object under a prefix."""
-        s3 = self.client("s3")
-        listed = s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
-        bodies = {one["Key"]: s3.get_object(Bucket=self.bucket, Key=one["Key"])["Body"].read() for one in listed}
-        return {key: [line.decode() for line in gzip.decompress(body).splitlines()] for key, body in bodies.items()}
-
-    def files(self, source: Source) -> dict[str, list[Statement]]:
-        """The inbox of a source, as the merge reads it."""
-        return {
-            key: [parse_inbox_line(source, line, Line(key, number)) for number, line in enumerate(lines, 1)]
-            for key, lines in self.objects(f"inbox/{source.id}/").items()
-        }
-
-    def await_changes(self, source: Source, count: int, within_s: float = 30) -> dict[str, list[Statement]]:
-        """The inbox of a source, once it holds `count` different changes."""
-        deadline = time.monotonic() + within_s
-        while len(_versions(files := self.files(source))) < count:
-            assert time.monotonic() < deadline, f"{files}\n{self.running.log_path.read_text()[-3000:]}"
-            time.sleep(0.1)
-        return files
-
-    def set_mappings(self, **settings: Any) -> None:
-        mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-        for mapping in mappings:
-            self.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], **settings)
 
 
 @pytest.fixture(scope="module")
@@ -85,56 +34,6 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Captured]:
         made = Captured(running, PIPELINE, deployed)
         made.set_mappings(**QUICK)
         yield made
-
-
-class Writer:
-    """Random writes to one source's table, and what they must be heard as: image texts by key, in order."""
-
-    def __init__(self, captured: Captured, source: Source, seed: int) -> None:
-        self._dynamodb = captured.client("dynamodb")
-        self._source = source
-        self._random = random.Random(seed)
-        self._present: dict[str, dict[str, Any]] = {}
-        self.heard: dict[str, list[str | None]] = {}
-
-    @property
-    def changes(self) -> int:
-        return sum(map(len, self.heard.values()))
-
-    def write(self, times: int) -> None:
-        for _ in range(times):
-            self._act(self._key(self._random.randrange(8)))
-
-    def _key(self, number: int) -> dict[str, Any]:
-        return {attribute.name: {attribute.type: f"{attribute.name}-{number}"} for attribute in self._source.key}
-
-    def _act(self, key: dict[str, Any]) -> None:
-        text = key_text(self._source.key, key)
-        table = self._source.table
-        if text in self._present and self._random.random() < 0.3:
-            self._dynamodb.delete_item(TableName=table, Key=key)
-            del self._present[text]
-            self.heard[text].append(None)
-            return
-        value = {"N": str(self._random.randrange(10**30))}
-        item = {
-            **key,
-            "value": value,
-            "note": {"S": f"é\u2028 {self._random.random()}"},
-            "list": {"L": [{"NULL": True}]},
-        }
-        self._dynamodb.put_item(TableName=table, Item=item)
-        self._present[text] = item
-        self.heard.setdefault(text, []).append(json_text(parse_json(json.dumps(item))))
-
-
-def heard_in(files: dict[str, list[Statement]]) -> dict[str, list[str | None]]:
-    """Images by key in the order of their versions, each version once."""
-    newest = {(one.key, one.version): one for lines in files.values() for one in lines}
-    heard: dict[str, list[str | None]] = {}
-    for _, one in sorted(newest.items()):
-        heard.setdefault(one.key, []).append(one.image)
-    return heard
 
 
 def test_every_write_is_heard_once_per_file_in_order_though_batches_come_again(captured: Captured) -> None:
@@ -172,7 +71,7 @@ def test_each_file_woke_the_queue(captured: Captured) -> None:
 
 
 def test_what_s3_refuses_is_delivered_again(captured: Captured) -> None:
-    before = len(_versions(captured.files(PIPELINE.main)))
+    before = captured.count_changes(PIPELINE.main)
     refusals = 5  # more than one invocation tries
     captured.running.ask(
         "POST", "/_local/faults", {"target": "s3.PUT", "code": "SlowDown", "status": 503, "times": refusals}
@@ -184,14 +83,14 @@ def test_what_s3_refuses_is_delivered_again(captured: Captured) -> None:
 
 def test_a_poison_record_is_put_aside_and_the_rest_of_its_batch_goes_on(captured: Captured) -> None:
     source = PIPELINE.main
-    before = len(_versions(captured.files(source)))
+    before = captured.count_changes(source)
     good, poison = (_record(captured, source, number) for number in (1, 2))
     del poison["dynamodb"]["Keys"]
     answer = captured.client("lambda").invoke(
         FunctionName=f"{PIPELINE.name}-capture", Payload=json.dumps({"Records": [poison, good]})
     )
     assert json.load(answer["Payload"]) == {"batchItemFailures": []}
-    assert len(_versions(captured.files(source))) == before + 1
+    assert captured.count_changes(source) == before + 1
     ((line,),) = captured.objects(f"rejected/{source.id}/").values()
     assert "no object 'Keys'" in json.loads(line)["reason"]
 
@@ -211,7 +110,7 @@ def _record(captured: Captured, source: Source, number: int) -> dict[str, Any]:
 def test_what_was_given_up_comes_back_by_the_runbooks_script(captured: Captured) -> None:
     source, sqs = PIPELINE.main, captured.client("sqs")
     queue = sqs.get_queue_url(QueueName=f"{PIPELINE.name}-capture-failed")["QueueUrl"]
-    before = len(_versions(captured.files(source)))
+    before = captured.count_changes(source)
     rejected = captured.objects("rejected/")
     once = {"BatchSize": 1000, "MaximumBatchingWindowInSeconds": 2, "MaximumRetryAttempts": 0}
     captured.set_mappings(**once, BisectBatchOnFunctionError=False)
@@ -223,7 +122,7 @@ def test_what_was_given_up_comes_back_by_the_runbooks_script(captured: Captured)
     captured.running.ask("POST", "/_local/faults", {})
     (script,) = re.findall(r"^```python\n(.*?)^```", _runbook("Capture failures"), re.MULTILINE | re.DOTALL)
     exec(script, {})
-    assert len(_versions(captured.files(source))) == before + writer.changes
+    assert captured.count_changes(source) == before + writer.changes
     assert captured.objects("rejected/") == rejected
     counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert counts["ApproximateNumberOfMessages"] == counts["ApproximateNumberOfMessagesNotVisible"] == "0"
@@ -250,7 +149,7 @@ def _await(condition: Callable[[], bool], said: Callable[[], Any], within_s: flo
 
 def test_an_expired_item_is_heard_as_a_deletion(captured: Captured) -> None:
     source, dynamodb = PIPELINE.main, captured.client("dynamodb")
-    before = len(_versions(captured.files(source)))
+    before = captured.count_changes(source)
     specification = {"AttributeName": "ends", "Enabled": True}
     dynamodb.update_time_to_live(TableName=source.table, TimeToLiveSpecification=specification)
     key = {attribute.name: {attribute.type: "expires"} for attribute in source.key}
@@ -282,7 +181,7 @@ def test_a_stream_without_images_is_named_and_a_new_stream_is_mapped_by_deployin
     deployed = deploy(boto3.Session(), ROOT, PIPELINE, Choices(), lambda line: None)
     assert deployed.outputs["MainStreamArn"] != old
     captured.set_mappings(**QUICK)
-    before = len(_versions(captured.files(source)))
+    before = captured.count_changes(source)
     writer = Writer(captured, source, 100)
     writer.write(1)
     files = captured.await_changes(source, before + 1)
