@@ -31,6 +31,12 @@ def _lookup_key(table: Table) -> Iterator[Mistake]:
         yield Mistake("lookup.on", "does not find one entry", f"Match {wanted}")
 
 
+def _targets(table: Table) -> Iterator[Mistake]:
+    targets = [match["target"] for match in table["lookup"]["on"]] if table["lookup"] else []
+    for name in sorted({name for name in targets if targets.count(name) > 1}):
+        yield Mistake("lookup.on", f"{name!r} is matched twice", "Match every column once")
+
+
 def _match(table: Table, match: Table, path: str) -> Iterator[Mistake]:
     lookup = table["lookup"]
     if "list" in lookup and parse_attribute(match["lookup"]).list not in (None, lookup["list"]):
@@ -67,6 +73,6 @@ def _never_matches(table: Table, column: Table, match: Table) -> bool:
     return kind is not None and kind not in taken
 
 
-RULES = (_lookup_source, _lookup_key)
+RULES = (_lookup_source, _lookup_key, _targets)
 # For each match of ``lookup.on``.
 MATCH_RULE = _match

@@ -173,6 +173,7 @@ CHANGES: list[tuple[str, str, str]] = [
     ('source = "campaign_info"', 'source = "user_campaign"', "lookup.source"),
     ('{ target = "campaign_id", lookup', '{ target = "campaign", lookup', "lookup.on[0].target"),
     ('{ target = "task_id", lookup', '{ target = "updated_at", lookup', "lookup.on[1].target"),
+    ('{ target = "task_id", lookup', '{ target = "campaign_id", lookup', "lookup.on"),
     ('lookup = "campaignTasks[].taskID"', 'lookup = "others[].taskID"', "lookup.on[1].lookup"),
     ('lookup = "campaignTasks[].taskID"', 'lookup = "title"', "lookup.on"),
     ('run = ["row_key_unique", ', 'run = ["rows_are_nice", ', "checks.run[0]"),
