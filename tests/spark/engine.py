@@ -6,7 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from pathlib import Path
 
@@ -30,13 +30,14 @@ from tests.spark.folder_store import FolderStore
 
 
 class SparkEngine:
-    """One lake of its own; ``report``: of the last merge that went through."""
+    """One lake of its own; ``report``: of the last merge that went through, ``wait_for_crawler``: what merges call."""
 
     def __init__(self, spark: SparkSession, pipeline: Pipeline, folder: Path, database: str) -> None:
         spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {database}")
         self.store = FolderStore(folder)
         self.lake = Lake(spark, pipeline, database, None)
         self.report: RunReport | None = None
+        self.wait_for_crawler: Callable[[], None] = lambda: None
 
     def apply(self, batch: FileBatch, crash_before: str | None) -> Found:
         report = self.merge(write_batch(self.store, self.lake.pipeline, batch), crash_before)
@@ -57,7 +58,15 @@ class SparkEngine:
 
         files = check_change_files(self.store, manifest, self.lake.pipeline)
         assert files.set_aside == {}
-        self.report = run_merge(self.lake, manifest, self.store, files.sizes, progress=Progress(), before_commit=crash)
+        self.report = run_merge(
+            self.lake,
+            manifest,
+            self.store,
+            files.sizes,
+            progress=Progress(),
+            wait_for_crawler=self.wait_for_crawler,
+            before_commit=crash,
+        )
         if crash_before is not None:
             raise MergeCrashedError(crash_before)
         return self.report
