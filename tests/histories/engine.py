@@ -10,7 +10,7 @@ from typing import Protocol
 
 from include.dynamo_lake.coverage import FullExport
 from include.dynamo_lake.declaration import Pipeline
-from include.dynamo_lake.reference import Batch, Lake, SourceState, Tables, apply_batch, observed_tables
+from include.dynamo_lake.reference import Batch, Lake, MergeCounts, SourceState, Tables, apply_batch, observed_tables
 from include.dynamo_lake.statements import Line, Statement, parse_full_line, parse_inbox_line, parse_incremental_line
 from tests.histories.tables import ChangeFile
 
@@ -75,10 +75,11 @@ class Engine(Protocol):
 
 
 class ReferenceEngine:
-    """The plain-Python reference."""
+    """The plain-Python reference; ``counts``: of the last merge that went through."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.lake = Lake.empty(pipeline)
+        self.counts: MergeCounts | None = None
 
     def apply(self, batch: FileBatch, crash_before: str | None) -> Found:
         statements = tuple(statements_of(self.lake.pipeline, batch.files))
@@ -91,7 +92,7 @@ class ReferenceEngine:
             batch.rebuild,
             None if batch.state is None else self._state(batch.state),
         )
-        counts = apply_batch(self.lake, whole, crash_before=crash_before)
+        self.counts = counts = apply_batch(self.lake, whole, crash_before=crash_before)
         for source, counted in counts.statements.items():
             assert counted.read == sum(s.source == source for s in statements)
             assert counted.read == counted.applied + counted.stale + counted.quarantined

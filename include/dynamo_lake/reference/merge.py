@@ -133,8 +133,10 @@ def _derive(
     nulled: Counter[str] = Counter()
     lookup = _lookup(lake)
     dirty_lookups = dirty[lake.pipeline.lookup.source] if lake.pipeline.lookup else set()
-    affected = dirty[lake.pipeline.target.source] | _stale_lookups(lake, dirty_lookups, lookup)
-    replaced = {key: _item_rows(lake, key, lookup, nulled) for key in affected}
+    stated = dirty[lake.pipeline.target.source]
+    affected = stated | _stale_lookups(lake, dirty_lookups, lookup)
+    # What a lookup alone touches became null in an earlier run.
+    replaced = {key: _item_rows(lake, key, lookup, nulled if key in stated else Counter()) for key in affected}
     rows = {key: rows for key, rows in {**lake.target.rows, **replaced}.items() if rows}
     counts = _count_rows(lake.target.rows, replaced)
     if any(dirty.values()) or lake.is_rebuild_pending:
