@@ -44,7 +44,7 @@ def test_a_malformed_item_ends_alike(
         expected = (
             statement.image,
             placement_day(PIPELINE, source, image),
-            _without_value(expect(statement.image or "")),
+            _without_value(expect(PIPELINE, statement.image or "")),
         )
         if found.get(statement.key) != expected:
             differing.append((line, expected, found.get(statement.key)))
@@ -65,5 +65,5 @@ def _read(spark: SparkSession, file: Path, source: Source) -> dict[str, Any]:
 
 
 def _without_value(typing: Any) -> Any:
-    """Rows as they are; of a reason path and rule."""
-    return (typing[0], typing[2]) if isinstance(typing, tuple) else typing
+    """Rows and what became null as they are; of a reason path and rule."""
+    return (typing[0], typing[2]) if len(typing) == 3 else typing
