@@ -13,7 +13,6 @@ from botocore.config import Config
 
 from include.local_aws.process import RunningLocalAws, local_aws
 from tests.local_aws.dynamo import Place, make_place
-from tests.local_aws.lake import ROWS, append_rows, create_tasks, instant, open_catalog
 from tests.local_aws.queries import Workgroup, make_workgroup
 from tests.local_aws.roles import Statement, document, make_role
 
@@ -74,6 +73,8 @@ def assume(client: Client) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def first_snapshot(client: Client, running: RunningLocalAws) -> int:
     """The table `queried.tasks` with a second commit behind the returned snapshot, and a workgroup `queried`."""
+    from tests.local_aws.lake import ROWS, append_rows, create_tasks, instant, open_catalog
+
     client("glue").create_database(DatabaseInput={"Name": "queried"})
     make_workgroup(client, "queried", EnforceWorkGroupConfiguration=True)
     table = create_tasks(open_catalog(running.environment), "queried.tasks", "s3://queried/warehouse/tasks", ROWS)
