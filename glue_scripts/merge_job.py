@@ -30,6 +30,7 @@ _SESSION = {
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "true",
     "spark.sql.session.timeZone": "UTC",
     "spark.rdd.compress": "true",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",

@@ -25,6 +25,7 @@ _ALWAYS = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "true",
 }
 
 

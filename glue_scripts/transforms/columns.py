@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
 from glue_scripts.transforms.expressions import evaluated_once, literal, quoted, with_columns
-from glue_scripts.transforms.numbers import exact_decimal
-from glue_scripts.transforms.raw_values import has_tag, is_null, shown, tagged_text
-from glue_scripts.transforms.timestamps import parse_epoch, parse_timestamp
+from glue_scripts.transforms.numbers import exact_decimal, plain_decimal
+from glue_scripts.transforms.raw_values import has_form, has_tag, is_null, shown, tagged_text, text_within
+from glue_scripts.transforms.timestamps import PLAIN_SECONDS, PLAIN_TIMESTAMP, parse_epoch, parse_timestamp
 from include.dynamo_lake.declaration.model import ON_ERROR_NULL, Column
 from include.dynamo_lake.typing_rules import RULE_REQUIRED
 
@@ -23,16 +23,19 @@ def spark_type(column: Column) -> str:
 
 
 def type_columns(frame: DataFrame, columns: Sequence[Column], raws: Mapping[str, str]) -> DataFrame:
-    """Add each column typed (by its name), ``bad:<name>`` where its raw value is refused, ``raw:<name>`` and
-    ``text:<name>``.
+    """Add each column typed (by its name) and ``raw:<name>``; where a refused value is made null, ``bad:<name>`` too.
 
     ``raws``: the raw value by column name, as SQL text.
     """
     added = {f"raw:{column.name}": raws[column.name] for column in columns}
-    added |= {f"text:{column.name}": tagged_text(_raw(column), column.accept) for column in columns}
-    added |= {column.name: _parsed(column) for column in columns}
-    added |= {f"bad:{column.name}": _is_bad(column) for column in columns}
+    added |= {column.name: _typed(column) for column in columns}
+    added |= {name: _is_bad(column) for name, column in _lenient(columns).items()}
     return with_columns(frame, added)
+
+
+def value_columns(columns: Sequence[Column]) -> list[str]:
+    """The names of typed columns that go on with a row, without their raw values."""
+    return [*(column.name for column in columns), *_lenient(columns)]
 
 
 def first_rejection(columns: Sequence[Column], rank: str, prefix: str) -> str:
@@ -56,29 +59,57 @@ def first_rejection(columns: Sequence[Column], rank: str, prefix: str) -> str:
 def nulled_flags(columns: Sequence[Column]) -> dict[str, str]:
     """For each column with ``on_error = "null"``: whether its value was made null, by ``nulled:<path>``."""
     return {
-        f"{NULLED}{column.attribute.path}": quoted(f"bad:{column.name}")
-        for column in columns
-        if column.on_error == ON_ERROR_NULL and column.attribute
+        f"{NULLED}{column.attribute.path}": quoted(name)
+        for name, column in _lenient(columns).items()
+        if column.attribute
     }
 
 
+def _lenient(columns: Sequence[Column]) -> dict[str, Column]:
+    return {f"bad:{column.name}": column for column in columns if column.on_error == ON_ERROR_NULL}
+
+
 def _reasons(column: Column) -> list[tuple[Column, str, str]]:
-    refused = [(column, column.type, quoted(f"bad:{column.name}"))] if column.on_error != ON_ERROR_NULL else []
+    refused = [(column, column.type, _is_bad(column))] if column.on_error != ON_ERROR_NULL else []
     missing = [(column, RULE_REQUIRED, f"{quoted(column.name)} IS NULL")] if column.required else []
     return refused + missing
 
 
-def _parsed(column: Column) -> str:
-    text = quoted(f"text:{column.name}")
+def _typed(column: Column) -> str:
+    """The value of a raw one. What nearly all look like is cast as it stands, any other is taken apart first."""
+    raw = _raw(column)
+    if column.type == "string":
+        return tagged_text(raw, column.accept)
+    text = tagged_text("raw", column.accept)
+    odd = evaluated_once(raw, "raw", evaluated_once(text, "text", _parsed(column, "raw", "text")))
+    usual = " ".join(f"WHEN {is_so} THEN {value}" for is_so, value in _usual(column))
+    return f"CASE {usual} WHEN {raw} IS NOT NULL THEN {odd} END"
+
+
+def _usual(column: Column) -> Iterator[tuple[str, str]]:
+    raw = _raw(column)
+    text = text_within(raw)
+    if column.decimal:
+        precision, scale = column.decimal
+        form = plain_decimal(precision, scale)
+        yield has_form(raw, column.accept, form), f"try_cast({text} AS DECIMAL({precision},{scale}))"
+        return
+    if "S" in column.accept:
+        yield has_form(raw, ["S"], PLAIN_TIMESTAMP), f"try_cast({text} AS TIMESTAMP_NTZ)"
+    yield (
+        has_form(raw, column.accept, PLAIN_SECONDS),
+        f"CAST(timestamp_seconds(CAST({text} AS BIGINT)) AS TIMESTAMP_NTZ)",
+    )
+
+
+def _parsed(column: Column, raw: str, text: str) -> str:
     if column.decimal:
         return exact_decimal(text, *column.decimal)
-    if column.type != "timestamp":
-        return text
     if "S" not in column.accept:
         return parse_epoch(text)
     if "N" not in column.accept:
         return parse_timestamp(text)
-    return f"CASE WHEN {has_tag(_raw(column), 'N')} THEN {parse_epoch(text)} ELSE {parse_timestamp(text)} END"
+    return f"CASE WHEN {has_tag(raw, 'N')} THEN {parse_epoch(text)} ELSE {parse_timestamp(text)} END"
 
 
 def _is_bad(column: Column) -> str:

@@ -6,14 +6,19 @@ from glue_scripts.transforms.expressions import evaluated_once, literal
 from include.dynamo_lake.typing_rules import NUMBER
 
 
+def plain_decimal(precision: int, scale: int) -> str:
+    """What a number looks like whose digits fit as they stand (a regular expression)."""
+    whole = precision - scale
+    fraction = f"(?:[.][0-9]{{1,{scale}}})?" if scale else ""
+    return f"[+-]?[0-9]{{1,{whole}}}{fraction}" if whole else "(?!)"
+
+
 def exact_decimal(text: str, precision: int, scale: int) -> str:
     """The number in ``text`` as decimal(precision, scale); null where it is no number or does not fit exactly."""
-    whole = precision - scale
-    fraction = rf"([.][0-9]{{1,{scale}}})?" if scale else ""
-    usual = rf"(?s)^[+-]?[0-9]{{1,{whole}}}{fraction}(?!.)" if whole else "(?!)"
+    usual = literal(f"(?s)^{plain_decimal(precision, scale)}(?!.)")
     odd = evaluated_once(text, "number", _odd_literal("number", precision, scale))
     cast = f"try_cast({text} AS DECIMAL({precision},{scale}))"
-    return f"CASE WHEN rlike({text}, {literal(usual)}) THEN {cast} WHEN {text} IS NOT NULL THEN {odd} END"
+    return f"CASE WHEN rlike({text}, {usual}) THEN {cast} WHEN {text} IS NOT NULL THEN {odd} END"
 
 
 def _odd_literal(text: str, precision: int, scale: int) -> str:

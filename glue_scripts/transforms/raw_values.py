@@ -12,6 +12,7 @@ from glue_scripts.transforms.expressions import evaluated_once, literal
 from include.dynamo_lake.typing_rules import SHOWN_CHARACTERS
 
 NULL_TEXT = '{"NULL":true}'
+_NO_ESCAPES = r'[^"\\]*'
 
 
 def is_null(raw: str) -> str:
@@ -27,13 +28,27 @@ def has_tag(raw: str, tag: str) -> str:
 
 def tagged_text(raw: str, tags: Sequence[str]) -> str:
     """The text of a raw value that has one of these tags (S, N) alone and a JSON string in it; else null."""
-    any_tag = "|".join(tags)
-    usual = literal(rf'(?s)^[{{]"(?:{any_tag})":"[^"\\]*"[}}](?!.)')
     backslash = literal("\\")
     odd = evaluated_once(raw, "raw", _escaped_text("raw", tags))
+    return (
+        f"CASE WHEN {has_form(raw, tags, _NO_ESCAPES)} THEN {text_within(raw)} "
+        f"WHEN contains({raw}, {backslash}) THEN {odd} END"
+    )
+
+
+def has_form(raw: str, tags: Sequence[str], form: str) -> str:
+    """Whether a raw value has one of these tags alone and a text of this form (a regular expression without quotes and
+    backslashes in what it takes).
+    """
+    any_tag = "|".join(tags)
+    whole = literal(rf'(?s)^[{{]"(?:{any_tag})":"{form}"[}}](?!.)')
+    return f"rlike({raw}, {whole})"
+
+
+def text_within(raw: str) -> str:
+    """The text of a raw value with one tag of one letter and no escapes."""
     prefix, around = len('{"S":"'), len('{"S":""}')
-    body = f"substr({raw}, {prefix + 1}, length({raw}) - {around})"
-    return f"CASE WHEN rlike({raw}, {usual}) THEN {body} WHEN contains({raw}, {backslash}) THEN {odd} END"
+    return f"substr({raw}, {prefix + 1}, length({raw}) - {around})"
 
 
 def canonical(raw: str) -> str:

@@ -6,11 +6,14 @@ from glue_scripts.transforms.expressions import evaluated_once, literal
 from glue_scripts.transforms.numbers import exact_decimal
 from include.dynamo_lake.typing_rules import ISO
 
-_USUAL = (
-    "(?s)^(?:19[7-9]|20[0-9]|21[0-9])[0-9]-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?Z?(?!.)"
+PLAIN_TIMESTAMP = (
+    "(?:19[7-9]|20[0-9]|21[0-9])[0-9]-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?Z?"
 )
 """What nearly every timestamp looks like: in range, UTC, with seconds. Spark's cast alone reads it right."""
+
+PLAIN_SECONDS = "(?:[0-9]{1,9}|[1-6][0-9]{9})"
+"""What nearly every epoch looks like: whole seconds, in range."""
 
 _FIRST = "TIMESTAMP_NTZ'1970-01-01 00:00:00'"
 _BEYOND = "TIMESTAMP_NTZ'2200-01-01 00:00:00'"
@@ -22,9 +25,7 @@ _MICROSECONDS_FROM = 10**14
 def parse_timestamp(text: str) -> str:
     """An ISO 8601 text or an epoch; null where it is neither, or outside the years 1970 to 2199."""
     either = f"CASE WHEN rlike(time, {literal(ISO)}) THEN {_from_iso('time')} ELSE {_from_epoch('time')} END"
-    odd = evaluated_once(text, "time", either)
-    usual = f"rlike({text}, {literal(_USUAL)})"
-    return f"CASE WHEN {usual} THEN try_cast({text} AS TIMESTAMP_NTZ) WHEN {text} IS NOT NULL THEN {odd} END"
+    return f"CASE WHEN {text} IS NOT NULL THEN {evaluated_once(text, 'time', either)} END"
 
 
 def parse_epoch(text: str) -> str:
