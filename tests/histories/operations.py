@@ -166,6 +166,8 @@ def _runs() -> tuple[Run, ...]:
 
 
 RUNS = _runs()
+# Deletions are purged, and what was before them is replayed.
+LONG_PAUSE: tuple[Operation, ...] = (PassLong(), Run("scheduled"), Pass(20 * MINUTE), Run("manual", back=40 * DAY))
 
 
 def operations(
@@ -187,10 +189,9 @@ def operations(
     writes = st.tuples(*[st.lists(_puts(), min_size=1, max_size=4)] * lanes).map(_side_by_side)
     captures = st.builds(Capture, st.integers(1, 5 * lanes), st.booleans() if is_lossy else st.just(False))
     passing = st.builds(Pass, st.sampled_from((1, SECOND, 15 * MINUTE, 20 * MINUTE, 26 * 60 * MINUTE)))
-    long_pause = (PassLong(), Run("scheduled"), Pass(20 * MINUTE), Run("manual", back=40 * DAY))
     mends = tuple((Mend(crash),) for crash in (None, None, 0, 1, 2, 3))
     reconciles = tuple((Reconcile(repair, crash),) for repair in (False, True) for crash in (None, 1, 3, 4, 5))
-    rare = st.sampled_from((*[(), (Resume(),), (Resume(),), long_pause] * 3, *mends, *mends, *_lies(), *reconciles))
+    rare = st.sampled_from((*[(), (Resume(),), (Resume(),), LONG_PAUSE] * 3, *mends, *mends, *_lies(), *reconciles))
     runs = [run for run in RUNS if run.parts * (1 + run.is_doubled) <= most_batches]
     one_round = st.tuples(
         writes,
