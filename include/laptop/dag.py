@@ -14,6 +14,7 @@ from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
 from include.laptop.airflow_env import airflow_environment
 from include.laptop.dag_run import UnknownDagError, output_to, prepare_home, run_dag
+from include.laptop.deliveries import await_deliveries
 from include.laptop.running import Progress, read_all_deployed, read_running
 
 # DAGs that always look at the present.
@@ -32,6 +33,8 @@ def main() -> int:
         os.environ.update(airflow_environment(aws, read_all_deployed(aws), home))
         prepare_home(home)
         progress = Progress()
+        if options.dag.endswith("_on_change"):
+            await_deliveries(aws["AWS_ENDPOINT_URL"], progress)
         with output_to(log_path):
             succeeded = run_dag(options.dag, conf, progress)
     except (LakeError, UnknownDagError) as error:

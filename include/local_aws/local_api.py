@@ -34,7 +34,10 @@ async def answer(aws: LocalAws, scope: dict[str, Any], body: bytes) -> Answer:
 
 async def _status(aws: LocalAws, _: Json) -> Json:
     now = aws.clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return {"token": aws.settings.token, "now": now, "pid": os.getpid(), "ready": True, "faults": aws.faults.armed}
+    return {
+        "token": aws.settings.token, "now": now, "pid": os.getpid(), "ready": True, "faults": aws.faults.armed,
+        "undelivered": asdict(aws.stream_mappings.undelivered()),
+    }  # fmt: skip
 
 
 async def _advance(aws: LocalAws, content: Json) -> Json:

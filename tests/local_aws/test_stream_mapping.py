@@ -65,6 +65,53 @@ def test_a_batch_waits_for_its_window_or_its_size(streams: StreamPlace) -> None:
     assert time.monotonic() - began >= 2.8
 
 
+def undelivered(streams: StreamPlace) -> dict[str, int]:
+    counts: dict[str, int] = streams.place.running.ask("GET", "/_local/status")["undelivered"]
+    return counts
+
+
+def await_undelivered(streams: StreamPlace, **counts: int) -> None:
+    deadline = time.monotonic() + 30
+    while (found := undelivered(streams)) != counts:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+
+
+def test_the_status_counts_what_no_call_has_brought_yet(streams: StreamPlace) -> None:
+    streams.map(MaximumBatchingWindowInSeconds=2)
+    streams.put_all("a", "b")
+    assert undelivered(streams) == {"under_way": 2, "held_back": 0}, "at once, before the mapping has looked"
+    streams.quiet_for(0.5)
+    assert undelivered(streams) == {"under_way": 2, "held_back": 0}
+    await_undelivered(streams, under_way=0, held_back=0)
+    assert keys_of(streams.calls(lambda found: True)) == [["a", "b"]]
+
+
+def test_what_a_failing_function_keeps_back_is_not_under_way(streams: StreamPlace) -> None:
+    streams.map()
+    streams.put("a", do="fail")
+    await_undelivered(streams, under_way=0, held_back=1)
+    streams.put("b")
+    await_undelivered(streams, under_way=0, held_back=2)
+
+
+def test_what_a_partial_response_keeps_back_is_not_under_way(streams: StreamPlace) -> None:
+    streams.map(**PARTIAL)
+    streams.put("a", do="report")
+    await_undelivered(streams, under_way=0, held_back=1)
+
+
+def test_what_waits_for_a_disabled_mapping_is_not_under_way(streams: StreamPlace) -> None:
+    mapping = streams.map()
+    update = streams.client("lambda").update_event_source_mapping
+    update(UUID=mapping, Enabled=False)
+    streams.put("a")
+    await_undelivered(streams, under_way=0, held_back=1)
+    update(UUID=mapping, Enabled=True)
+    streams.calls(heard("a"))
+    await_undelivered(streams, under_way=0, held_back=0)
+
+
 def test_only_latest_starts_at_the_end_of_the_stream(streams: StreamPlace) -> None:
     streams.put("old")
     streams.map(StartingPosition="LATEST")

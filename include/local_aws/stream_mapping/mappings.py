@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.local_aws import base_functions
 from include.local_aws.stream_mapping.disturbance import Disturbance
 from include.local_aws.stream_mapping.model import mapping_of
-from include.local_aws.stream_mapping.running import POLL_S, RunningMapping
+from include.local_aws.stream_mapping.running import POLL_S, RunningMapping, Undelivered
 
 if TYPE_CHECKING:
     from include.local_aws.core import LocalAws
@@ -37,6 +37,12 @@ class StreamMappings:
                 except Exception:
                     log.exception("mapping %s could not read its stream; it is tried again", uuid)
             await asyncio.sleep(POLL_S)
+
+    def undelivered(self) -> Undelivered:
+        """What all mappings together have not delivered yet."""
+        self._follow_records()
+        counts = [running.undelivered() for running in self._running.values()]
+        return Undelivered(sum(one.under_way for one in counts), sum(one.held_back for one in counts))
 
     def _follow_records(self) -> None:
         """Start what is new, stop what is gone."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.local_aws import base_functions
@@ -24,7 +25,17 @@ log = logging.getLogger(__name__)
 POLL_S = 0.05
 _READ_AHEAD = 20_000
 _LONGEST_PAUSE_S = 1.0
+# After so many failed calls for one batch it counts as held back, with what waits behind it.
+_FAILURES_HELD_BACK = 5
 READ_ACTIONS = ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream", "dynamodb:ListStreams")
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """Counts of records: on their way to the function, and held back until somebody mends something."""
+
+    under_way: int = 0
+    held_back: int = 0
 
 
 class RunningMapping:
@@ -38,6 +49,9 @@ class RunningMapping:
         self._position = base_functions.start_position(account, region, record["UUID"])
         self._lanes: list[Lane] = []
         self._tasks: list[asyncio.Task[Any]] = []
+        self._in_delivery = 0
+        self._failures = 0
+        self._may_read = True
 
     @property
     def mapping(self) -> StreamMapping:
@@ -67,10 +81,20 @@ class RunningMapping:
         try:
             self._check_rights(mapping)
         except AwsError as error:
+            self._may_read = False
             self._say(f"PROBLEM: {error.message}")
             return
+        self._may_read = True
         self._position = page.next_position
         self._queue(page.records, mapping)
+
+    def undelivered(self) -> Undelivered:
+        """Records of the stream that were neither delivered nor given up; a mapping that is disabled or gets nowhere holds its back."""
+        mapping = self.mapping
+        page = base_functions.read_stream(mapping.stream, self._position, _READ_AHEAD)
+        waiting = sum(map(len, self._lanes)) + self._in_delivery + (len(page.records) if page else 0)
+        stands = not mapping.enabled or not self._may_read or self._failures >= _FAILURES_HELD_BACK
+        return Undelivered(held_back=waiting) if stands else Undelivered(under_way=waiting)
 
     def stop(self) -> None:
         """End what delivers; records that wait are dropped with the mapping."""
@@ -115,11 +139,19 @@ class RunningMapping:
         while True:
             mapping = self.mapping
             batch = await lane.gather(mapping.batch_size, mapping.window_s)
+            await self._deliver(batch)
+
+    async def _deliver(self, batch: Sequence[Json]) -> None:
+        self._in_delivery += len(batch)
+        try:
             while not self.mapping.enabled:
                 await asyncio.sleep(POLL_S)
             for part in self._disturbance.batches(self.record["UUID"], batch):
                 faultless = await deliver(part, self.mapping, self)
                 self._say("OK" if faultless else "PROBLEM: Function call failed")
+        finally:
+            self._in_delivery -= len(batch)
+            self._failures = 0
 
     def now_s(self) -> float:
         return self._aws.clock.now().timestamp()
@@ -141,6 +173,7 @@ class RunningMapping:
         return Invocation(answer.headers.get("x-amzn-requestid", ""), answer.status, error, payload)
 
     async def pause(self, failures: int) -> None:
+        self._failures += 1
         await asyncio.sleep(min(0.05 * 2.0 ** min(failures, 10), _LONGEST_PAUSE_S))
 
     async def give_up(self, attempt: Attempt, condition: str, last: Invocation | None) -> None:
