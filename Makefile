@@ -5,6 +5,11 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 export PYTHONWARNINGS := ignore
 # Airflow imports a thousand modules: compiling them anew in every process would double every start.
 unexport PYTHONDONTWRITEBYTECODE
+# Local AWS and the stack answer on this machine: a proxy that the shell names has no part in that.
+comma := ,
+unproxied := $(or $(no_proxy),$(NO_PROXY))
+export no_proxy := $(if $(filter *,$(unproxied)),*,127.0.0.1,localhost$(addprefix $(comma),$(unproxied)))
+export NO_PROXY := $(no_proxy)
 
 PYTHON := $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
   $$p -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,20 @@ from include.deploy.deployment import Deployed
 from include.laptop import paths
 
 POLL_S = "1"
+# What a shell may hold that would steer Airflow or the AWS clients elsewhere; and without compiled modules every part, and
+# every task, compiles a thousand modules anew.
+_UNWANTED = ("AWS_", "AIRFLOW", "CLOCK", "PYTHONDONTWRITEBYTECODE")
+
+
+def clean_environment() -> dict[str, str]:
+    """This shell's environment without its own settings for AWS and Airflow: a laptop's commands work on local AWS alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_UNWANTED)}
+
+
+def enter_clean_environment() -> None:
+    """Leave this process such an environment. Call it before anything of AWS or Airflow is made or imported."""
+    for name in os.environ.keys() - clean_environment().keys():
+        del os.environ[name]
 
 
 def airflow_environment(aws: Mapping[str, str], deployed: Iterable[Deployed], home: Path) -> dict[str, str]:

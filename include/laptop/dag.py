@@ -12,7 +12,7 @@ from typing import Any
 
 from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
-from include.laptop.airflow_env import airflow_environment
+from include.laptop.airflow_env import airflow_environment, enter_clean_environment
 from include.laptop.dag_run import UnknownDagError, output_to, prepare_home, run_dag
 from include.laptop.deliveries import await_deliveries
 from include.laptop.running import Progress, read_all_deployed, read_running
@@ -28,6 +28,7 @@ def main() -> int:
     log_path = home / "run.log"
     try:
         conf = _read_conf(options)
+        enter_clean_environment()
         aws = read_running()
         os.environ.update(aws)
         os.environ.update(airflow_environment(aws, read_all_deployed(aws), home))

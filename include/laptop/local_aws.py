@@ -11,6 +11,7 @@ import time
 
 from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
+from include.laptop.airflow_env import enter_clean_environment
 from include.laptop.running import Progress, deploy_all, read_declarations, read_running
 from include.local_aws.clock import Clock, parse_instant
 from include.local_aws.process import RunningLocalAws, start_local_aws
@@ -88,6 +89,7 @@ def _check_place() -> None:
 
 
 def _serve(running: RunningLocalAws, say: Progress) -> int:
+    enter_clean_environment()
     os.environ.update(running.environment)
     deploy_all(running.environment, say)
     staged = paths.AWS_ENV_FILE.with_suffix(".new")

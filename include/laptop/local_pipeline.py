@@ -14,7 +14,7 @@ from typing import Any
 from include.deploy.deployment import Deployed
 from include.dynamo_lake.declaration import Pipeline, read_declaration
 from include.dynamo_lake.names import PipelineNames
-from include.laptop.airflow_env import airflow_environment
+from include.laptop.airflow_env import airflow_environment, enter_clean_environment
 from include.laptop.athena import Answer, TextRow, query
 from include.laptop.dag_run import output_to, prepare_home, run_dag
 from include.laptop.expected import expected_rows, sort_key
@@ -88,6 +88,7 @@ def local_pipelines(folder: Path, say: Say, *, clock: str | None = None) -> Iter
 
     Airflow must not have been imported before: it reads its environment once.
     """
+    enter_clean_environment()
     with local_aws(folder / "aws", clock=clock) as running:
         say(f"local AWS at {running.endpoint_url}")
         os.environ.update(running.environment)

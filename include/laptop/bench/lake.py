@@ -19,6 +19,7 @@ from include.dynamo_lake.manifests import BatchManifest, ExportFile, SourceExpor
 from include.dynamo_lake.names import PipelineNames, report_key
 from include.dynamo_lake.reports import RunReport
 from include.dynamo_lake.windows import Window
+from include.laptop.airflow_env import enter_clean_environment
 from include.laptop.bench import generate
 from include.laptop.bench.generate import ChangeFile
 from include.laptop.running import deploy_all, session
@@ -177,6 +178,7 @@ class BenchLake:
 def bench_lake(folder: Path, say: Say) -> Iterator[BenchLake]:
     """Start local AWS under ``folder`` with its clock at the generated data's present, and deploy the pipeline."""
     clock = f"{generate.PRESENT:%Y-%m-%dT%H:%M:%SZ}"
+    enter_clean_environment()
     with local_aws(folder / "aws", clock=clock) as running:
         os.environ.update(running.environment)
         deployed = next(one for one in deploy_all(running.environment, say) if one.pipeline == PIPELINE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from include.dynamo_lake.errors import LakeError
 from include.laptop import paths
+from include.laptop.airflow_env import clean_environment
 from include.laptop.running import read_running
 from include.laptop.stack.errors import StackError
 from include.laptop.stack.folder import READY, StackFolder, StackState
@@ -106,7 +106,7 @@ def _start_supervisor(folder: StackFolder, traffic: bool, dags: Path | None) -> 
         started = subprocess.Popen(
             command,
             cwd=paths.ROOT,
-            env={**_clean_environment(), **mark_of(folder)},
+            env={**clean_environment(), **mark_of(folder)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -142,15 +142,6 @@ def _require_no_other() -> None:
     raise StackError(
         f"another local AWS of this checkout is running at {running['AWS_ENDPOINT_URL']} (`make local-aws`): stop it first"
     )
-
-
-def _clean_environment() -> dict[str, str]:
-    """This shell's environment without what would steer Airflow or the AWS clients elsewhere.
-
-    Compiled modules may be kept: without them every part, and every task, compiles a thousand modules anew.
-    """
-    unwanted = ("AWS_", "AIRFLOW", "CLOCK", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
 @contextmanager
