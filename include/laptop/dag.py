@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from include.deploy.pausing import dag_ids
 from include.dynamo_lake.errors import LakeError, TerminalError
 from include.laptop import paths
 from include.laptop.airflow_env import airflow_environment, enter_clean_environment
@@ -26,14 +28,16 @@ def main() -> int:
     options = _parser().parse_args()
     home = paths.LOCAL / "airflow" / "runs" / f"{options.dag}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     log_path = home / "run.log"
+    progress = Progress()
     try:
         conf = _read_conf(options)
         enter_clean_environment()
         aws = read_running()
         os.environ.update(aws)
-        os.environ.update(airflow_environment(aws, read_all_deployed(aws), home))
+        deployed, left_out = read_all_deployed(aws)
+        _tell_left_out(options.dag, left_out, progress)
+        os.environ.update(airflow_environment(aws, deployed, home))
         prepare_home(home)
-        progress = Progress()
         if options.dag.endswith("_on_change"):
             await_deliveries(aws["AWS_ENDPOINT_URL"], progress)
         with output_to(log_path):
@@ -45,6 +49,14 @@ def main() -> int:
     if succeeded:
         shutil.rmtree(home / "logs", ignore_errors=True)
     return 0 if succeeded else 1
+
+
+def _tell_left_out(dag_id: str, left_out: Mapping[str, LakeError], say: Callable[[str], None]) -> None:
+    """Say which pipelines have no DAGs in this run; raise the reason where the DAG that was asked for is one of theirs."""
+    for pipeline, reason in left_out.items():
+        if dag_id in dag_ids((pipeline,)):
+            raise reason
+        say(f"without the DAGs of {pipeline}: {str(reason).splitlines()[0]}")
 
 
 def _read_conf(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import boto3
 
 from include.deploy.deployment import Choices, Deployed, deploy, read_deployed
+from include.deploy.stack import StackError
 from include.dynamo_lake.declaration import Pipeline, pipeline_names, read_declaration
-from include.dynamo_lake.errors import DeclarationError, TerminalError
+from include.dynamo_lake.errors import DeclarationError, LakeError, TerminalError
 from include.laptop import paths
 from include.local_aws.process import ask, read_environment
 
@@ -57,9 +58,21 @@ def deploy_all(aws: Mapping[str, str], say: Callable[[str], None]) -> tuple[Depl
     return tuple(deploy(session(aws), paths.ROOT, pipeline, choices, say) for pipeline in read_declarations())
 
 
-def read_all_deployed(aws: Mapping[str, str]) -> tuple[Deployed, ...]:
-    """What is deployed for every declaration."""
-    return tuple(read_deployed(session(aws), pipeline) for pipeline in read_declarations())
+def read_all_deployed(aws: Mapping[str, str]) -> tuple[tuple[Deployed, ...], dict[str, LakeError]]:
+    """What is deployed, and for every declaration that does not read or has no stack here: why it is left out."""
+    deployed: list[Deployed] = []
+    left_out: dict[str, LakeError] = {}
+    for name in pipeline_names():
+        try:
+            deployed.append(read_deployed(session(aws), read_declaration(name)))
+        except DeclarationError as error:
+            left_out[name] = error
+        except StackError:
+            left_out[name] = TerminalError(
+                f"the running local AWS has no stack of {name}: stop it and start it again (`make local-aws` or `make up`), "
+                "it deploys every declaration that is there then"
+            )
+    return tuple(deployed), left_out
 
 
 class Progress:

@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from include.deploy.stack import StackError
 from include.dynamo_lake.errors import DeclarationError, Mistake, TerminalError
 from include.laptop import clock, dag, run, running
 from include.laptop.dag_run import UnknownDagError
@@ -55,11 +56,59 @@ def test_the_exit_status_of_a_dag_is_its_runs_success(
     monkeypatch.setattr(dag.paths, "LOCAL", tmp_path)
     monkeypatch.setattr(dag.paths, "ROOT", tmp_path)
     monkeypatch.setattr(dag, "read_running", dict)
-    monkeypatch.setattr(dag, "read_all_deployed", lambda aws: ())
+    monkeypatch.setattr(dag, "read_all_deployed", lambda aws: ((), {}))
     monkeypatch.setattr(dag, "airflow_environment", lambda *_: {})
     monkeypatch.setattr(dag, "prepare_home", lambda home: home.mkdir(parents=True))
     monkeypatch.setattr(dag, "run_dag", run_dag)
     assert called(dag, monkeypatch, "campaign_hourly") == status
+
+
+def none_deployed(_session: object, pipeline: Any) -> None:
+    raise StackError(f"there is no stack {pipeline}: run `make deploy`")
+
+
+def read_but_parcels(name: str) -> str:
+    if name == "parcels":
+        raise DeclarationError("parcels.toml", (Mistake("title", "missing", "Add it"),))
+    return name
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        (
+            "orders_hourly",
+            2,
+            "the running local AWS has no stack of orders: stop it and start it again (`make local-aws`",
+        ),
+        ("parcels_on_change", 2, "title: missing"),
+        ("orders_lines_hourly", 0, ""),
+    ],
+)
+def test_a_pipeline_that_is_not_deployed_costs_only_its_own_dags(
+    asked: str,
+    status: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(dag.paths, "LOCAL", tmp_path)
+    monkeypatch.setattr(dag.paths, "ROOT", tmp_path)
+    monkeypatch.setattr(dag, "read_running", dict)
+    monkeypatch.setattr(running, "session", lambda aws: None)
+    monkeypatch.setattr(running, "pipeline_names", lambda: ("orders", "parcels"))
+    monkeypatch.setattr(running, "read_declaration", read_but_parcels)
+    monkeypatch.setattr(running, "read_deployed", none_deployed)
+    monkeypatch.setattr(dag, "airflow_environment", lambda *_: {})
+    monkeypatch.setattr(dag, "prepare_home", lambda home: home.mkdir(parents=True))
+    monkeypatch.setattr(dag, "run_dag", lambda *_: True)
+    assert called(dag, monkeypatch, asked) == status
+    out, err = capfd.readouterr()
+    assert told in err
+    if status == 0:
+        assert "without the DAGs of orders: the running local AWS has no stack" in out
+        assert "without the DAGs of parcels: parcels.toml: 1 mistake(s)" in out
 
 
 def test_a_run_on_a_mistaken_declaration_starts_nothing(
