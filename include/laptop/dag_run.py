@@ -21,7 +21,7 @@ class UnknownDagError(Exception):
 
 @dataclass
 class TaskLines:
-    """An Airflow listener that says a line for every task that ended, and keeps the errors."""
+    """An Airflow listener that says a line for every task that ended and for every note of the run, and keeps the errors."""
 
     say: Say
     errors: list[str] = field(default_factory=list)
@@ -35,6 +35,8 @@ class TaskLines:
             @hookimpl
             def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
                 lines.say(f"  {_label(task_instance)}: success")
+                for note in _read_notes(task_instance):
+                    lines.say(f"    note: {note}")
 
             @hookimpl
             def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
@@ -91,6 +93,18 @@ def output_to(log_path: Path) -> Iterator[None]:
             os.dup2(saved[1], 2)
             for descriptor in saved:
                 os.close(descriptor)
+
+
+def _read_notes(task_instance: Any) -> list[str]:
+    """What a task that just ended has added to the run's notes; ``announce`` puts them into the asset event."""
+    from lake_airflow.xcoms import FINISH, PLAN, PLAN_KEY
+
+    if task_instance.task_id == PLAN:
+        told = task_instance.xcom_pull(task_ids=PLAN, key=PLAN_KEY) or {}
+        return list(told.get("notes", ()))
+    if task_instance.task_id == FINISH:
+        return list((task_instance.xcom_pull(task_ids=FINISH) or {}).get("stuck", ()))
+    return []
 
 
 def _label(task_instance: Any) -> str:
