@@ -1,9 +1,9 @@
-"""Check lines of the AWS CLI against the models that botocore carries: service, operation, every option and JSON value."""
+"""Check calls of the AWS CLI against the models that botocore carries: service, operation, every option and JSON value."""
 
 from __future__ import annotations
 
 import json
-import shlex
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,10 +20,22 @@ OWN_OPTIONS = frozenset({"region", "profile", "output", "query", "no-cli-pager"}
 _RENAMED = {("sns", "subscribe"): {"endpoint": "notification-endpoint"}}
 
 
+# In place of the CLI: writes its words to descriptor 3 and answers 0, as where nothing runs.
+_TELL = """aws() { printf '%s\\037' aws "$@" >&3; printf '\\036' >&3; echo 0; }\nexec 3>&1 >&2\n"""
+
+
 def commands_of(script: str) -> list[list[str]]:
-    """The commands of a shell block, continued lines joined."""
-    lines = script.replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    """The calls that a shell block makes of the CLI: bash runs it, without any other program."""
+    done = subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", _TELL + script],
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert done.returncode == 0, script + done.stderr
+    return [call.split("\037")[:-1] for call in done.stdout.split("\036")[:-1]]
 
 
 def mistakes_of(command: list[str]) -> list[str]:
@@ -69,7 +81,7 @@ def _parsed(shape: Any, text: str) -> Any:
     """A value as the CLI sends it: JSON, or ``name=value,…`` of a structure."""
     if shape.type_name == "string":
         return text
-    if text[0] in "{[":
+    if shape.type_name in ("integer", "long") or text[0] in "{[":
         return json.loads(text)
     pairs = dict(part.split("=", 1) for part in text.split(","))
     return {
@@ -89,6 +101,8 @@ def _value_mistakes(shape: Any, text: str) -> list[str]:
     enum = getattr(shape, "enum", None)
     if enum and text not in enum:
         return [f"{text} is none of {', '.join(enum)}"]
+    if shape.type_name == "string" and len(text) > shape.metadata.get("max", len(text)):
+        return [f"{text} is longer than {shape.metadata['max']} characters"]
     if shape.type_name not in ("structure", "list", "map"):
         return []
     if text[0] in "{[":

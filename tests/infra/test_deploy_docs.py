@@ -8,21 +8,35 @@ import re
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from lake_airflow.costs import Usage, estimate_cost, read_prices
 
+from include.deploy.environments import read_environment
 from include.deploy.pausing import KINDS, dag_ids
 from include.dynamo_lake.declaration import read_declaration
 from include.dynamo_lake.erasure import export_days, noncurrent_days
-from include.dynamo_lake.names import PipelineNames
+from include.dynamo_lake.names import QUARANTINE_TABLE, PipelineNames, mirror_table
 from include.local_aws.process import RunningLocalAws
-from tests.infra.aws_cli import mistakes_of, run
-from tests.infra.deploy_docs import AS_ACCOUNT, AS_READER, AWS, BLOCKS, NOT_LOCAL, RUN, TEXT, TO_AIRFLOW, in_account
+from tests.infra.airflow_requests import request_mistakes_of
+from tests.infra.aws_cli import commands_of, mistakes_of, run
+from tests.infra.deploy_docs import (
+    AS_ACCOUNT,
+    AS_READER,
+    AWS,
+    BLOCKS,
+    MAKE,
+    NOT_LOCAL,
+    RUN,
+    TEXT,
+    TO_AIRFLOW,
+    in_account,
+)
 from tests.infra.policies import statements_of
-from tests.infra.releasing import BOOTSTRAP, HOURLY, LOCAL, mwaa
+from tests.infra.releasing import BOOTSTRAP, LOCAL, mwaa
 from tests.infra.template import ACCOUNT, PARAMETERS, REGION, ROOT, Rendered, read_template
 
 PIPELINE = read_declaration("campaign")
@@ -30,10 +44,20 @@ _KEPT = (PIPELINE.retention.time_travel_days, PIPELINE.retention.erase_within_da
 RETENTION_DAYS = export_days(*_KEPT) + noncurrent_days(*_KEPT)
 HOURS, CRAWLERS, CHECKS = 730, 3, 4
 MB = 10**6
+MWAA_LOGS = ("Task", "DAGProcessing", "Scheduler", "Worker", "WebServer")
+OPTIMIZERS = ("compaction", "retention", "orphan_file_deletion")
+_NAMES = PipelineNames(PIPELINE.name)
+ASSUME = "sts:AssumeRole"
+ICEBERG_TABLES = [
+    *((_NAMES.lake_database, mirror_table(source.id)) for source in PIPELINE.sources),
+    (_NAMES.lake_database, QUARANTINE_TABLE),
+    (_NAMES.lake_database, PIPELINE.target.table),
+    (_NAMES.analytics_database, PIPELINE.target.table),
+]
 
 
 def test_every_block_says_what_is_done_with_it() -> None:
-    assert {kind for kind, _ in BLOCKS} == {"bash test", "bash aws", "json"}
+    assert {kind for kind, _ in BLOCKS} == {"bash test", "bash make", "bash aws", "json"}
     assert len(re.findall(r"^ *```", TEXT, re.MULTILINE)) == 2 * len(BLOCKS)
 
 
@@ -51,30 +75,37 @@ def test_every_call_is_made_by_a_test_or_listed_as_one_that_local_aws_has_not() 
 
 @pytest.fixture
 def there_already(session: boto3.Session) -> Iterator[None]:
-    """What the document's calls find in an account: the alarms' topic, the readers' table with its optimizers."""
-    sns, glue = session.client("sns"), session.client("glue")
+    """What the document's calls find in an account: the alarms' topic, MWAA's log groups, the tables with their optimizers."""
+    sns, logs, glue = (session.client(service) for service in ("sns", "logs", "glue"))
     topic = sns.create_topic(Name="campaign-alarms")["TopicArn"]
-    database, table = PipelineNames(PIPELINE.name).analytics_database, PIPELINE.target.table
-    glue.create_database(DatabaseInput={"Name": database})
-    glue.create_table(DatabaseName=database, TableInput={"Name": table})
-    for kind in ("retention", "orphan_file_deletion"):
-        glue.create_table_optimizer(
-            CatalogId=LOCAL.account,
-            DatabaseName=database,
-            TableName=table,
-            Type=kind,
-            TableOptimizerConfiguration={"enabled": False},
-        )
+    for part in MWAA_LOGS:
+        logs.create_log_group(logGroupName=f"airflow-analytics-{part}")
+    for database in {database for database, _ in ICEBERG_TABLES}:
+        glue.create_database(DatabaseInput={"Name": database})
+    for database, table in ICEBERG_TABLES:
+        glue.create_table(DatabaseName=database, TableInput={"Name": table})
+        for kind in OPTIMIZERS:
+            glue.create_table_optimizer(
+                CatalogId=LOCAL.account,
+                DatabaseName=database,
+                TableName=table,
+                Type=kind,
+                TableOptimizerConfiguration={"enabled": False},
+            )
     yield
-    glue.delete_table(DatabaseName=database, Name=table)
-    glue.delete_database(Name=database)
+    for database, table in ICEBERG_TABLES:
+        glue.delete_table(DatabaseName=database, Name=table)
+    for database in {database for database, _ in ICEBERG_TABLES}:
+        glue.delete_database(Name=database)
+    for part in MWAA_LOGS:
+        logs.delete_log_group(logGroupName=f"airflow-analytics-{part}")
     sns.delete_topic(TopicArn=topic)
 
 
 @pytest.mark.usefixtures("there_already")
-@pytest.mark.parametrize("command", AS_ACCOUNT, ids=lambda command: " ".join(command[1:3]))
-def test_a_call_of_whoever_deploys_is_answered_by_local_aws(session: boto3.Session, command: list[str]) -> None:
-    run(session, in_account(command, LOCAL.account))
+def test_the_calls_of_whoever_deploys_are_answered_by_local_aws(session: boto3.Session) -> None:
+    for command in AS_ACCOUNT:
+        run(session, in_account(command, LOCAL.account))
 
 
 @pytest.mark.parametrize("call", NOT_LOCAL, ids=" ".join)
@@ -84,14 +115,43 @@ def test_what_local_aws_has_not_it_refuses(session: boto3.Session, call: tuple[s
         run(session, in_account(command, LOCAL.account))
 
 
-def test_airflows_requests_are_those_that_airflow_takes(session: boto3.Session) -> None:
-    with mwaa(session, paused=dict.fromkeys(dag_ids([PIPELINE.name]), True)) as double:
+@pytest.mark.parametrize("command", TO_AIRFLOW, ids=lambda command: " ".join(command[5:9]))
+def test_airflows_requests_are_those_that_airflow_takes(command: list[str]) -> None:
+    assert request_mistakes_of(command) == []
+
+
+@pytest.mark.parametrize(("name", "paused"), [("analytics", True), ("analytics-new", False)])
+def test_an_upgrade_leaves_the_old_environments_dags_paused_and_the_new_ones_running(
+    session: boto3.Session, name: str, paused: bool
+) -> None:
+    with mwaa(session, name=name, paused=dict.fromkeys(dag_ids([PIPELINE.name]), True)) as double:
         for command in TO_AIRFLOW:
-            run(session, command)
-        assert double.paused == {**dict.fromkeys(dag_ids([PIPELINE.name]), False), HOURLY: True}, (
-            "the upgrade pauses it"
-        )
-        assert f"POST /dags/{BOOTSTRAP}/dagRuns" in double.calls
+            if command[4] == name:
+                run(session, command)
+        assert double.paused == dict.fromkeys(dag_ids([PIPELINE.name]), paused)
+        assert (f"POST /dags/{BOOTSTRAP}/dagRuns" in double.calls) is paused
+
+
+def test_an_upgrade_pauses_a_dag_only_after_a_look_at_its_runs_and_looks_again() -> None:
+    (script,) = (script for kind, script in BLOCKS if kind == "bash aws" and "until" in script)
+    asked = [" ".join(command[5:9]) for command in commands_of(script)]
+    look, pause = "--path /dags/{}/dagRuns --method GET", "--path /dags/{} --method PATCH"
+    assert asked == [one.format(dag) for dag in dag_ids([PIPELINE.name]) for one in (look, pause, look)]
+
+
+def test_every_optimizer_of_every_table_is_switched_off() -> None:
+    off = [dict(zip(command[3::2], command[4::2], strict=True)) for command in AWS if command[1] == "glue"][1:]
+    told = {(one["--database-name"], one["--table-name"], one["--type"]) for one in off}
+    assert told == {(*table, kind) for table in ICEBERG_TABLES for kind in OPTIMIZERS}
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_what_deploys_to_an_environment_names_one_that_is_declared(command: str) -> None:
+    words = dict(word.split("=") for word in command.split()[2:])
+    assert read_environment(ROOT, words["ENV"]).mwaa
+    made = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert f'--env "{words["ENV"]}"' in made.stdout
+    assert ("--dry-run" in made.stdout) is ("DRY_RUN" in words)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +161,7 @@ def test_airflows_requests_are_those_that_airflow_takes(session: boto3.Session) 
         ("aws mwaa get-environment --nam x", "unknown option --nam"),
         ("aws mwaa get-environment", "Name is missing"),
         ("aws mwaa invoke-rest-api --name a --path /dags --method FETCH", "none of"),
+        (f"aws mwaa invoke-rest-api --name a --path /{'a' * 64} --method GET", "longer than 64"),
         ("aws s3api put-bucket-versioning --bucket b --versioning-configuration State=Enabled", "no member State"),
     ],
 )
@@ -143,11 +204,22 @@ def test_every_dag_of_the_shipped_mode_is_unpaused() -> None:
 
 
 def test_the_statement_for_another_account_is_the_stacks_output() -> None:
-    (told,) = (json.loads(script) for kind, script in BLOCKS if kind == "json")
+    (told,) = (one for kind, script in BLOCKS if kind == "json" and (one := json.loads(script))["Action"] == ASSUME)
     rendered = Rendered(PARAMETERS)
     role = told.pop("Resource").replace("<tables' account>", ACCOUNT).replace("<pipeline>", "two-words")
     wanted = json.loads(rendered.outputs["MwaaRoleStatement"])
     assert {**told, "Resource": role.replace("<region>", REGION)} == wanted
+
+
+def test_the_statements_about_mwaa_name_what_whoever_deploys_is_told() -> None:
+    told = {action for kind, script in BLOCKS if kind == "json" for action in _actions(json.loads(script))}
+    named = {f"airflow:{name}" for name in ("GetEnvironment", "UpdateEnvironment", "InvokeRestApi")}
+    assert told == named | {"iam:PassRole", ASSUME}
+
+
+def _actions(statement: dict[str, Any]) -> list[str]:
+    action = statement["Action"]
+    return [action] if isinstance(action, str) else list(action)
 
 
 def _rows() -> dict[str, list[Decimal]]:
