@@ -1,4 +1,4 @@
-"""docs/deploy.md is true: its commands run, its AWS calls have AWS's shape, its costs are its arithmetic."""
+"""docs/deploy.md is true: its commands run, and its AWS calls have AWS's shape."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from lake_airflow.costs import Usage, estimate_cost, read_prices
 
 from include.deploy.environments import read_environment
 from include.deploy.pausing import KINDS, dag_ids
 from include.dynamo_lake.declaration import read_declaration
-from include.dynamo_lake.erasure import export_days, noncurrent_days
 from include.dynamo_lake.names import QUARANTINE_TABLE, PipelineNames, mirror_table
 from include.local_aws.process import RunningLocalAws
 from tests.infra.airflow_requests import request_mistakes_of
@@ -40,10 +37,6 @@ from tests.infra.releasing import BOOTSTRAP, LOCAL, mwaa
 from tests.infra.template import ACCOUNT, PARAMETERS, REGION, ROOT, Rendered, read_template
 
 PIPELINE = read_declaration("campaign")
-_KEPT = (PIPELINE.retention.time_travel_days, PIPELINE.retention.erase_within_days)
-RETENTION_DAYS = export_days(*_KEPT) + noncurrent_days(*_KEPT)
-HOURS, CRAWLERS, CHECKS = 730, 3, 4
-MB = 10**6
 MWAA_LOGS = ("Task", "DAGProcessing", "Scheduler", "Worker", "WebServer")
 OPTIMIZERS = ("compaction", "retention", "orphan_file_deletion")
 _NAMES = PipelineNames(PIPELINE.name)
@@ -220,40 +213,6 @@ def test_the_statements_about_mwaa_name_what_whoever_deploys_is_told() -> None:
 def _actions(statement: dict[str, Any]) -> list[str]:
     action = statement["Action"]
     return [action] if isinstance(action, str) else list(action)
-
-
-def _rows() -> dict[str, list[Decimal]]:
-    section = TEXT.split("## What it costs")[1].split("\n## ")[0]
-    cells = [
-        [cell.strip(" *") for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"
-    ]
-    return {row[0]: [Decimal(cell) for cell in row[1:]] for row in cells[2:]}
-
-
-@pytest.mark.parametrize("size", range(3), ids=["small", "medium", "large"])
-def test_the_costs_are_their_arithmetic(size: int) -> None:
-    told = {name: values[size] for name, values in _rows().items()}
-    prices = read_prices()
-    tables, changes = told["tables, GB"], int(told["changes of the main table an hour, MB"])
-    dpu_seconds = float(told["workers of the merge job"] * told["seconds of a merge"])
-    scanned = (int(told[f"scanned by each of {CHECKS} checks, MB"]) * MB,) * CHECKS
-    hour = estimate_cost(Usage((changes * MB, 0), dpu_seconds, 0, scanned), prices)
-    day = estimate_cost(Usage((), 0.0, CRAWLERS, ()), prices)
-    stored = 3 * tables + Decimal(changes) * 24 * RETENTION_DAYS / 1000
-    alarms = len(Rendered(PARAMETERS).of_type("AWS::CloudWatch::Alarm"))
-    wanted = {
-        "exports": HOURS * Decimal(hour["exports"]),
-        "merges": HOURS * Decimal(hour["merge"]),
-        "checks": HOURS * Decimal(hour["queries"]),
-        "crawls": 30 * Decimal(day["crawls"]),
-        "point-in-time recovery": tables * prices["pitr_gb_month"],
-        "S3": stored * prices["s3_gb_month"],
-        "key and alarms": prices["kms_key_month"] + alarms * prices["alarm_month"],
-    }
-    cents = Decimal("0.01")
-    assert {name: told[name] for name in wanted} == {name: value.quantize(cents) for name, value in wanted.items()}
-    assert told["a month"] == sum(told[name] for name in wanted)
-    assert told["bootstrap, once"] == tables * prices["export_full_per_gb"]
 
 
 def test_every_statement_of_every_role_has_its_reason() -> None:
