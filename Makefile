@@ -33,11 +33,11 @@ setup: ## environments, jars and Java into .local (every other target does this 
 run: setup ## the main job end to end: DynamoDB to Athena under Airflow, with real rows (ITEMS=5000)
 	@$(AIRFLOW) -m include.laptop.run --items $(ITEMS)
 
-local-aws: setup ## local AWS in the foreground with the stack deployed; writes .local/aws.env (CLOCK=<iso> starts in the past)
-	@$(AIRFLOW) -m include.laptop.local_aws $(if $(CLOCK),--clock $(CLOCK))
+local-aws: setup ## local AWS in the foreground with the stack deployed; writes .local/aws.env (CLOCK=<iso with offset> starts in the past)
+	@$(AIRFLOW) -m include.laptop.local_aws $(if $(CLOCK),--clock '$(CLOCK)')
 
-dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, START=<iso> END=<iso>, CONF=<params as JSON>)
-	@$(AIRFLOW) -m include.laptop.dag $(DAG) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(CONF),--conf '$(CONF)')
+dag: setup ## one DAG once against the running local AWS (DAG=campaign_hourly, START=<iso with offset> END=<the same>, CONF=<params as JSON>)
+	@$(AIRFLOW) -m include.laptop.dag $(DAG) $(if $(START),--start '$(START)') $(if $(END),--end '$(END)') $(if $(CONF),--conf '$(CONF)')
 
 clock: setup ## move the running local AWS's clock forward (ADVANCE=3600, seconds)
 	@$(AIRFLOW) -m include.laptop.clock --advance $(ADVANCE)

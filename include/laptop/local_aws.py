@@ -41,7 +41,7 @@ def _run(clock: str | None) -> int:
     say = Progress()
     try:
         paths.AWS_ENV_FILE.unlink(missing_ok=True)
-        running = start_local_aws(paths.AWS_DATA, clock=clock, port=int(os.environ.get("PORT", "0")))
+        running = start_local_aws(paths.AWS_DATA, clock=clock)
         try:
             return _serve(running, say)
         finally:

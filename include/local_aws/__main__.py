@@ -15,7 +15,7 @@ LOCAL = (ROOT / ".local").resolve()
 def parse_options(arguments: list[str] | None = None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m include.local_aws", description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / ".local" / "aws", help="folder for all it writes")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "0")), help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-central-1"))
     parser.add_argument("--env-file", type=Path, help="written when ready, KEY=value a line")
     parser.add_argument("--clock", default=os.environ.get("CLOCK"), help="start in the past: an ISO instant")

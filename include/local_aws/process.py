@@ -66,7 +66,7 @@ def read_environment(path: Path) -> dict[str, str]:
 
 
 def start_local_aws(
-    folder: Path, *, clock: str | None = None, port: int = 0, python: Path = AWS_PYTHON, options: tuple[str, ...] = ()
+    folder: Path, *, clock: str | None = None, python: Path = AWS_PYTHON, options: tuple[str, ...] = ()
 ) -> RunningLocalAws:
     """Start local AWS with all its files under `folder` and return when it is ready.
 
@@ -75,7 +75,7 @@ def start_local_aws(
     folder.mkdir(parents=True, exist_ok=True)
     env_file, log_path = folder / "aws.env", folder / "local-aws.log"
     env_file.unlink(missing_ok=True)
-    command = [str(python), "-m", "include.local_aws", "--data", str(folder), "--port", str(port)]
+    command = [str(python), "-m", "include.local_aws", "--data", str(folder)]
     command += ["--env-file", str(env_file), "--die-with-parent", *options]
     if clock is not None:
         command += ["--clock", clock]
@@ -109,6 +109,6 @@ def local_aws(folder: Path, **options: Any) -> Iterator[RunningLocalAws]:
 
 
 def _clean_environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOCK", "PORT"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOCK"))}
     java = {"JAVA_HOME": str(JAVA_HOME)} if JAVA_HOME.exists() else {}
     return {**kept, **java, "PYTHONPATH": str(ROOT)}

@@ -14,6 +14,7 @@ import pytest
 
 from include.dynamo_lake.errors import DeclarationError, Mistake, TerminalError
 from include.laptop import local_aws, paths, running
+from include.local_aws.__main__ import parse_options
 from include.local_aws.process import start_local_aws
 
 
@@ -85,6 +86,20 @@ def test_a_local_aws_that_does_not_start_is_an_exit_status_and_no_traceback(
     monkeypatch.setattr(local_aws, "start_local_aws", start)
     assert local_aws.main() == 1
     assert capsys.readouterr().err == "local AWS did not start\n"
+
+
+def test_the_port_of_another_program_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start(*_: object, **options: object) -> None:
+        started.extend(options)
+        raise RuntimeError("local AWS did not start")
+
+    monkeypatch.setenv("PORT", "a word")
+    monkeypatch.setattr(local_aws, "start_local_aws", start)
+    assert local_aws._run(None) == 1
+    assert started == ["clock"]
+    assert parse_options([]).port == 0
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,14 @@ def test_every_make_target_is_in_the_help() -> None:
     declared = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE)) - {"help"}
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert declared == set(re.findall(r"make ([a-z-]+)", shown)) - {"help"}
+
+
+def test_instants_with_a_space_stay_whole() -> None:
+    instant = "2026-11-24 01:00:00+00:00"
+    for target, names in (("dag", ("START", "END")), ("local-aws", ("CLOCK",))):
+        command = ["make", "--dry-run", target, *(f"{name}={instant}" for name in names)]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert shlex.split(shown.splitlines()[-1]).count(instant) == len(names)
 
 
 def test_requirements_never_name_constraints() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,16 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_second_start_does_no_work(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main() == 0
     assert "".join(capsys.readouterr()) == ""
+
+
+@pytest.mark.parametrize("is_listening", [True, False])
+def test_only_the_settings_of_a_local_aws_that_listens_stay(checkout: Path, is_listening: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        paths.AWS_ENV_FILE.write_text(f"AWS_ENDPOINT_URL=http://127.0.0.1:{server.getsockname()[1]}\n")
+        if not is_listening:
+            server.close()
+        assert setup.main() == 0
+    assert paths.AWS_ENV_FILE.exists() is is_listening
 
 
 @pytest.mark.parametrize(

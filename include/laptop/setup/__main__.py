@@ -5,16 +5,19 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from include.laptop import paths
 from include.laptop.setup import airflow_db, environments, jars, java, spark_classes
 from include.laptop.setup.errors import SetupError
+from include.local_aws.process import read_environment
 
 SUPPORTED = ((3, 11), (3, 13))
 INPUTS = (
@@ -30,6 +33,7 @@ def main() -> int:
     """Return 0 when everything is in place, 1 with one clear line on standard error where something is missing."""
     try:
         _check_python()
+        _forget_killed_local_aws()
         paths.LOCAL.mkdir(exist_ok=True)
         with _lock():
             if not _is_current():
@@ -65,6 +69,20 @@ def _set_up() -> None:
 def _check_python() -> None:
     if not SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]:
         raise SetupError(f"Python {sys.version.split()[0]} is not supported: install Python 3.11, 3.12 or 3.13")
+
+
+def _forget_killed_local_aws() -> None:
+    """Remove the settings that a killed local AWS left: whoever waits for those of the next start would take them for these.
+
+    Here, as a start's first step. The settings of a local AWS that listens stay.
+    """
+    try:
+        address = urlsplit(read_environment(paths.AWS_ENV_FILE)["AWS_ENDPOINT_URL"])
+        socket.create_connection((str(address.hostname), address.port or 0), timeout=1).close()
+    except ConnectionRefusedError:
+        paths.AWS_ENV_FILE.unlink(missing_ok=True)
+    except (OSError, KeyError, ValueError):
+        return
 
 
 def _is_current() -> bool:
