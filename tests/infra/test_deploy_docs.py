@@ -30,6 +30,7 @@ from tests.infra.deploy_docs import (
     RUN,
     TEXT,
     TO_AIRFLOW,
+    blocks_of,
     in_account,
 )
 from tests.infra.policies import statements_of
@@ -208,6 +209,13 @@ def test_the_statements_about_mwaa_name_what_whoever_deploys_is_told() -> None:
     told = {action for kind, script in BLOCKS if kind == "json" for action in _actions(json.loads(script))}
     named = {f"airflow:{name}" for name in ("GetEnvironment", "UpdateEnvironment", "InvokeRestApi")}
     assert told == named | {"iam:PassRole", ASSUME}
+
+
+def test_who_calls_for_a_run_from_outside_needs_the_statement_of_whoever_deploys_with_another_role() -> None:
+    (given,) = (script for kind, script in blocks_of((ROOT / "docs" / "on-change.md").read_text()) if kind == "json")
+    statements = [json.loads(script) for kind, script in BLOCKS if kind == "json"]
+    (deployers,) = (one for one in statements if one["Action"] == "airflow:InvokeRestApi")
+    assert json.loads(given.replace("/User", "/Admin")) == deployers
 
 
 def _actions(statement: dict[str, Any]) -> list[str]:

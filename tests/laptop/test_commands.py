@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from email.message import Message
 from io import BytesIO
 from typing import Any
@@ -13,6 +15,17 @@ from include.deploy.stack import StackError
 from include.dynamo_lake.errors import DeclarationError, Mistake, TerminalError
 from include.laptop import clock, dag, run, running
 from include.laptop.dag_run import UnknownDagError
+from include.laptop.paths import ROOT
+from include.local_aws.clock import parse_instant
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_range_lies_in_the_hour_that_its_steps_have_lived_through() -> None:
+    words = dict(re.findall(r"^make .*?\b(CLOCK|START|ADVANCE)=(\S+)", README, re.MULTILINE))
+    (end,) = re.findall(r"START=\S+ END=(\S+)", README)
+    clock, start, ended = (parse_instant(text) for text in (words["CLOCK"], words["START"], end))
+    assert clock <= start < ended <= clock + timedelta(seconds=int(words["ADVANCE"]))
 
 
 def none_runs() -> dict[str, str]:
