@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.local_aws import (
     athena,
     base,
+    base_times,
     crawlers,
     exports,
     glue_definitions,
@@ -25,4 +26,5 @@ _MODULES = (pitr, time_to_live, exports, streams, queues, glue_definitions, glue
 def build_app(settings: Settings, clock: Clock) -> LocalAwsApp:
     """Assemble local AWS's application. Exits when the base's version is not the pinned one."""
     base.assert_pinned()
+    base_times.stamp_by(clock)
     return LocalAwsApp(LocalAws(settings, clock), collect_handlers(_MODULES))
