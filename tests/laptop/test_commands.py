@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from datetime import timedelta
 from email.message import Message
 from io import BytesIO
@@ -134,7 +135,21 @@ def test_a_run_on_a_mistaken_declaration_starts_nothing(
     monkeypatch.setattr(run, "local_pipelines", lambda *_: pytest.fail("local AWS was started"))
     assert called(run, monkeypatch) == 2
     assert "title: missing" in capsys.readouterr().err
-    assert called(run, monkeypatch, "--items", "7") == 2
+
+
+@pytest.mark.parametrize(("asked", "written"), [(1, 8), (7, 8), (8, 8), (9, 9)])
+def test_a_run_of_few_items_writes_one_for_every_kind_of_change_and_says_so(
+    asked: int, written: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(run, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(run, "local_pipelines", lambda *_: nullcontext({run.PIPELINE: None}))
+    monkeypatch.setattr(run, "_fill_and_run", lambda _, count: counts.append(count))
+    monkeypatch.setattr(run, "_show", lambda _: None)
+    monkeypatch.setattr(run, "_compare", lambda _: None)
+    assert called(run, monkeypatch, "--items", str(asked)) == 0
+    assert counts == [written]
+    assert ("8 items are written" in capfd.readouterr().out) is (asked < 8)
 
 
 class Shown:
