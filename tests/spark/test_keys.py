@@ -71,7 +71,7 @@ def matched_twice() -> Pipeline:
 @pytest.mark.parametrize(
     "pipeline",
     [
-        pytest.param(known_campaign("string"), id="looked up"),
+        pytest.param(known_campaign("string"), id="looked up", marks=pytest.mark.deep),
         pytest.param(known_campaign("timestamp"), id="looked up as another type", marks=pytest.mark.deep),
         pytest.param(matched_twice(), id="matched twice", marks=pytest.mark.deep),
     ],

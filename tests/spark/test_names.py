@@ -12,7 +12,7 @@ from include.dynamo_lake.declaration import Attribute, Column, Pipeline, read_de
 from tests.histories.story import DAY_1, Story, at, full, window
 from tests.spark.story import SparkStory
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
 OWN = (
     "entry",
