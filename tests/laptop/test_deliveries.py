@@ -75,8 +75,9 @@ def test_a_dag_that_hears_its_streams_starts_after_the_deliveries(
     monkeypatch.setattr(dag.paths, "LOCAL", tmp_path)
     monkeypatch.setattr(dag.paths, "ROOT", tmp_path)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "")  # the command sets it for good
+    monkeypatch.setattr(dag, "enter_clean_environment", lambda: None)
     monkeypatch.setattr(dag, "read_running", lambda: {"AWS_ENDPOINT_URL": "http://aws"})
-    monkeypatch.setattr(dag, "read_all_deployed", lambda aws: ())
+    monkeypatch.setattr(dag, "read_all_deployed", lambda aws: ((), {}))
     monkeypatch.setattr(dag, "airflow_environment", lambda *_: {})
     monkeypatch.setattr(dag, "prepare_home", lambda home: home.mkdir(parents=True))
     monkeypatch.setattr(dag, "await_deliveries", lambda endpoint_url, say: done.append(endpoint_url))
