@@ -74,8 +74,6 @@ def test_a_dag_that_hears_its_streams_starts_after_the_deliveries(
     monkeypatch.setattr("sys.argv", ["make", dag_id])
     monkeypatch.setattr(dag.paths, "LOCAL", tmp_path)
     monkeypatch.setattr(dag.paths, "ROOT", tmp_path)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "")  # the command sets it for good
-    monkeypatch.setattr(dag, "enter_clean_environment", lambda: None)
     monkeypatch.setattr(dag, "read_running", lambda: {"AWS_ENDPOINT_URL": "http://aws"})
     monkeypatch.setattr(dag, "read_all_deployed", lambda aws: ((), {}))
     monkeypatch.setattr(dag, "airflow_environment", lambda *_: {})
