@@ -137,8 +137,7 @@ class Walk:
     def last_words(self) -> str:
         """The log of the task that announces what the run on the present page did; the page's text."""
         self.page.goto(f"{self.page.url.rstrip('/')}/tasks/publish.announce")
-        self.page.get_by_text("Rendered Templates").first.wait_for()
-        self.page.wait_for_timeout(2 * SETTLE_MS)
+        self.page.get_by_text("is complete through").first.wait_for()  # its lines come after the page
         return self.text()
 
     def graph(self, dag_id: str) -> str:
