@@ -70,14 +70,13 @@ def reduce_statements(statements: DataFrame, floor: datetime | None) -> DataFram
 
     Result: ``key``, the version's parts and ``image`` (version null where all were older than the floor),
     ``statements`` (how many there were, old ones too) and ``problem`` (one of a key's problems; lines without a key
-    share a row). Keys are brought together first, so that images are sorted once: few keys come twice.
+    share a row).
     """
     is_heard = f"version_at >= {instant(floor)}" if floor is not None else "true"
     said = f"CASE WHEN {is_heard} THEN struct({', '.join(VERSION)}, image) END"
     return (
         statements
         .selectExpr("key", f"{said} AS said", "problem")
-        .repartition("key")
         .groupBy("key")
         .agg({"said": "max", "*": "count", "problem": "max"})
         .selectExpr(
