@@ -71,7 +71,7 @@ def test_every_make_target_is_in_the_help() -> None:
 def test_instants_with_a_space_stay_whole() -> None:
     instant = "2026-11-24 01:00:00+00:00"
     for target, names in (("dag", ("START", "END")), ("local-aws", ("CLOCK",))):
-        command = ["make", "--dry-run", target, *(f"{name}={instant}" for name in names)]
+        command = ["make", "--no-print-directory", "--dry-run", target, *(f"{name}={instant}" for name in names)]
         shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert shlex.split(shown.splitlines()[-1]).count(instant) == len(names)
 
