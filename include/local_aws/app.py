@@ -13,11 +13,10 @@ from typing import Any
 from include.local_aws import base, local_api, refusals, s3_keys, s3_requests, s3_times
 from include.local_aws.calls import Answer, AwsError, Call, Handler, Identity
 from include.local_aws.core import LocalAws
-from include.local_aws.faults import Fault
 from include.local_aws.gate import Gate, read_headers, signed_scope
-from include.local_aws.glue_jobs.execution import kill_job_runs
 from include.local_aws.stacks import Stacks
 from include.local_aws.stream_mapping import requests as mapping_requests
+from include.local_aws.strikes import LostRequestError, end_without_answer, struck_send
 
 log = logging.getLogger(__name__)
 Scope = dict[str, Any]
@@ -72,9 +71,11 @@ class LocalAwsApp:
             service = signed_scope(headers)[2]
             xml = not target and service != "lambda"
             await _send_answer(send, base.xml_error_answer(error, service) if xml else base.error_answer(error, target))
+        except LostRequestError:
+            await end_without_answer(send)
 
     async def _serve_json(self, scope: Scope, headers: dict[str, str], target: str, body: bytes, send: Send) -> None:
-        send = self._struck(self.aws.faults.take(target, body.decode("utf-8", "replace")), send)
+        send = struck_send(self.aws, self.aws.faults.take(target, body.decode("utf-8", "replace")), send)
         handler = self.aws.handlers.get(target)
         if handler is not None:
             await _send_answer(send, await self._handle(handler, scope, headers, target, body))
@@ -91,7 +92,7 @@ class LocalAwsApp:
 
     async def _pass_on(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         service = signed_scope(headers)[2]
-        send = self._struck(self.aws.faults.take(f"{service}.{scope['method']}", scope["path"]), send)
+        send = struck_send(self.aws, self.aws.faults.take(f"{service}.{scope['method']}", scope["path"]), send)
         if service == "s3":
             await self._serve_s3(scope, headers, receive, send)
             return
@@ -182,21 +183,6 @@ class LocalAwsApp:
         action = target.partition(".")[2]
         region = base.region_of(headers)
         return Call(service, action, target, content, headers, region, identity.account_id, identity)
-
-    def _struck(self, fault: Fault | None, send: Send) -> Send:
-        """Let a fault strike: raise its error, or kill the job runs now, or when the request has been served."""
-        if fault is None:
-            return send
-        if fault.kill == "before":
-            kill_job_runs(self.aws)
-        if fault.kill != "after":
-            raise fault.error
-
-        async def kill_first(message: dict[str, Any]) -> None:
-            kill_job_runs(self.aws)
-            await send(message)
-
-        return kill_first
 
     def _with_ready_event(self, send: Send) -> Send:
         async def watch(message: dict[str, Any]) -> None:

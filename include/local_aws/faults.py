@@ -1,4 +1,5 @@
-"""Faults that a test arms: the next requests of an operation are refused, kill the job run that sends them, or start what ends badly."""
+"""Faults that a test arms: the next requests of an operation are refused or get no answer, kill the job run that sends them, or start
+what ends badly."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from include.local_aws.calls import AwsError, Json
 
 KILL_TIMES = ("before", "after")
+LOSSES = ("request", "answer")
 START_JOB_RUN, START_QUERY = "AWSGlue.StartJobRun", "AmazonAthena.StartQueryExecution"
 # How what a request starts may end where a fault decides it.
 ENDS = {START_JOB_RUN: ("FAILED", "TIMEOUT", "ERROR", "EXPIRED"), START_QUERY: ("FAILED",)}
@@ -17,8 +19,9 @@ class Fault:
     """`target` is an `X-Amz-Target`, or `<service>.<method>` (`s3.PUT`) for the others; strikes `times` more often.
 
     `match`: text that the request's path or body must hold. `kill`: the Glue job runs under way are killed before the request
-    is served, or after it (their answer gets lost). `ends`: it is served, and the job run or query that it starts ends in this
-    state, with `message`. `waits_s`: the job run is WAITING so long first. Else the request is refused with `code`.
+    is served, or after it (their answer gets lost). `lost`: the connection ends without an answer, before the request is served
+    (`request`) or after it (`answer`). `ends`: it is served, and the job run or query that it starts ends in this
+    state, with `message`. `waits_s`: the job run is WAITING, the query QUEUED so long first. Else the request is refused with `code`.
     """
 
     target: str
@@ -28,6 +31,7 @@ class Fault:
     times: int
     match: str = ""
     kill: str = ""
+    lost: str = ""
     ends: str = ""
     waits_s: float = 0.0
 
@@ -56,14 +60,14 @@ class Faults:
         """Arm one fault; an empty object disarms all.
 
         Raises KeyError for a missing target, or for a missing code where a request is refused; ValueError for another time to
-        kill, or an end that what the target starts does not know.
+        kill or thing to lose, or an end that what the target starts does not know.
         """
         if not content:
             self._armed.clear()
             return
-        text = {name: str(content.get(name, "")) for name in ("match", "kill", "ends")}
+        text = {name: str(content.get(name, "")) for name in ("match", "kill", "lost", "ends")}
         waits_s = float(content.get("waits_s", 0))
-        is_refused = not (text["kill"] or text["ends"] or waits_s)
+        is_refused = not (text["kill"] or text["lost"] or text["ends"] or waits_s)
         fault = Fault(
             target=content["target"],
             code=content["code"] if is_refused else str(content.get("code", "ServiceUnavailable")),
@@ -99,7 +103,9 @@ class Faults:
 def _require_known(fault: Fault) -> None:
     if fault.kill and fault.kill not in KILL_TIMES:
         raise ValueError(f"kill is {fault.kill!r}: before or after")
+    if fault.lost and fault.lost not in LOSSES:
+        raise ValueError(f"lost is {fault.lost!r}: request or answer")
     if fault.ends and fault.ends not in ENDS.get(fault.target, ()):
         raise ValueError(f"{fault.target} ends as {fault.ends!r}: {ENDS} are known")
-    if fault.waits_s and fault.target != START_JOB_RUN:
-        raise ValueError(f"{fault.target} waits: only {START_JOB_RUN} does")
+    if fault.waits_s and fault.target not in ENDS:
+        raise ValueError(f"{fault.target} waits: only {', '.join(ENDS)} do")

@@ -13,7 +13,8 @@ from include.local_aws.core import LocalAws
 
 _KNOWN = (
     "GET /_local/status, GET /_local/decisions, POST /_local/clock {advance}, POST /_local/pitr {lag_s}, "
-    "POST /_local/faults {target, code, message, status, times, match, kill, ends, waits_s}, POST /_local/streams {repeat, reorder, seed}"
+    "POST /_local/faults {target, code, message, status, times, match, kill, lost, ends, waits_s}, "
+    "POST /_local/streams {repeat, reorder, seed}"
 )
 
 MOST_SECONDS = 366 * 86_400

@@ -1,4 +1,4 @@
-"""DAG runs of every kind are killed at their steps; the next run comes, and every change is there once.
+"""DAG runs of every kind are killed and abandoned; the next run comes, and every change is there once.
 
 One lake in order: every kill finds what the one before it left.
 """
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
-from tests.e2e.killing import Kill, run_and_kill
+from tests.e2e.killing import run_and_kill
+from tests.e2e.kills import Kill
 from tests.e2e.soundness import DAY_S, change, require_sound
 from tests.e2e.test_reconcile import tell_a_lie
 
@@ -26,12 +27,9 @@ CAPTURE = (
     Kill("dynamodb.DescribeTable", "before"),
 )
 HOURLY = (
-    Kill("s3.PutObject", "after", "state/coverage.json"),
     Kill("dynamodb.ExportTableToPointInTime", "after"),
-    Kill("dynamodb.DescribeExport", "before"),
     Kill("s3.PutObject", "after", "batches/"),
     Kill("glue.StartJobRun", "after"),
-    Kill("glue.GetJobRun", "before"),
     Kill("athena.StartQueryExecution", "after"),
     Kill("s3.PutObject", "after", "state/published.json"),
     Kill("glue.UpdateTable", "after"),
@@ -44,17 +42,10 @@ LAST = (
     Kill("glue.GetCrawler", "before", "output", nth=2),
     Kill("glue.GetTable", "before", "campaign_analytics"),
 )
-# Its calls are gone; its job lives on; its files are copied, and none is deleted; all is done, and nobody is told.
-ON_CHANGE = (
-    Kill("sqs.DeleteMessageBatch", "after"),
-    Kill("glue.StartJobRun", "after"),
-    Kill("s3.DeleteObjects", "before", "inbox/"),
-    Kill("s3.PutObject", "before", "event.json"),
-)
+# Its calls are gone; its files are copied, and none is deleted.
+ON_CHANGE = (Kill("sqs.DeleteMessageBatch", "after"), Kill("s3.DeleteObjects", "before", "inbox/"))
 RARE = (
-    ("reconcile", REPAIR, Kill("s3.PutObject", "after", "batches/")),
     ("reconcile", REPAIR, Kill("athena.StartQueryExecution", "after")),
-    ("bootstrap", {}, Kill("glue.StartJobRun", "after")),
     ("bootstrap", {}, Kill("s3.PutObject", "before", '"plan": []')),
     ("reconcile", REBUILD, Kill("s3.PutObject", "after", "state/published.json")),
 )

@@ -7,14 +7,32 @@ from __future__ import annotations
 
 import pytest
 
+from include.dynamo_lake.coverage import Coverage
+from include.dynamo_lake.manifests import export_prefix
+from include.dynamo_lake.names import COVERAGE_KEY
 from include.laptop.local_pipeline import LocalPipeline
-from tests.e2e.soundness import DAY_S, LOOKUP_MIRROR, MIRROR, TARGET, arm, change, job_runs, require_sound, strikes_left
+from tests.e2e.killing import run_and_kill
+from tests.e2e.kills import Kill
+from tests.e2e.soundness import (
+    DAY_S,
+    LOOKUP_MIRROR,
+    MIRROR,
+    TARGET,
+    arm,
+    change,
+    job_runs,
+    list_keys,
+    read,
+    require_sound,
+    strikes_left,
+)
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
 # One more than botocore tries a call by itself, where it does at all.
 STORM = (
     ("DynamoDB_20120810.ExportTableToPointInTime", "ThrottlingException", 400, "", 5),
+    ("DynamoDB_20120810.ExportTableToPointInTime", "ExportConflictException", 400, "", 1),
     ("DynamoDB_20120810.DescribeExport", "ExpiredTokenException", 400, "", 1),
     ("AWSGlue.GetJobRuns", "InternalServiceException", 500, "", 5),
     ("AWSGlue.StartJobRun", "ConcurrentRunsExceededException", 400, "", 1),
@@ -28,6 +46,23 @@ STORM = (
     ("s3.PUT", "InternalError", 500, "/warehouse/", 1),
     ("AWSGlue.UpdateTable", "InternalServiceException", 500, MIRROR, 1),
     ("AWSGlue.UpdateTable", "ExpiredTokenException", 400, LOOKUP_MIRROR, 1),
+)
+# Calls that are served, or are not, without an answer: the caller cannot know which, as where its time is out.
+UNANSWERED = (
+    ("s3.PUT", "/state/coverage.json", "answer"),
+    ("DynamoDB_20120810.ExportTableToPointInTime", "", "answer"),
+    ("AWSGlue.StartCrawler", "", "answer"),
+    ("s3.PUT", "/batches/", "request"),
+    ("AWSGlue.StartJobRun", "", "answer"),
+    ("AWSGlue.GetJobRun", "", "request"),
+    ("s3.PUT", "/warehouse/", "request"),
+    ("AWSGlue.UpdateTable", MIRROR, "answer"),
+    ("AWSGlue.UpdateTable", TARGET, "answer"),
+    ("s3.PUT", "/runs/", "answer"),
+    ("AmazonAthena.StartQueryExecution", "", "answer"),
+    ("AmazonAthena.GetQueryExecution", "", "request"),
+    ("s3.PUT", "/state/published.json", "answer"),
+    ("AWSGlue.UpdateTable", "campaign_analytics", "answer"),
 )
 
 
@@ -45,6 +80,37 @@ def test_a_run_in_which_every_service_fails_now_and_then_ends_green(lake: LocalP
         arm(lake, target=target, code=code, status=status, match=match, times=times)
     assert lake.run("hourly")
     assert strikes_left(lake) == 0
+    require_sound(lake)
+
+
+def test_a_run_whose_calls_get_no_answer_ends_green(lake: LocalPipeline) -> None:
+    change(lake)
+    lake.advance(DAY_S)
+    for target, match, lost in UNANSWERED:
+        arm(lake, target=target, match=match, lost=lost)
+    assert lake.run("hourly")
+    assert strikes_left(lake) == 0
+    require_sound(lake)
+
+
+def test_an_exported_object_that_is_gone_stops_the_merge_and_what_its_error_says_heals_it(
+    lake: LocalPipeline, said: list[str]
+) -> None:
+    change(lake)
+    assert run_and_kill(lake, "hourly", Kill("s3.PutObject", "after", "batches/"))
+    folder = export_prefix("user_campaign", Coverage.from_json(read(lake, COVERAGE_KEY)).plan[-1])
+    gone = next(key for key in list_keys(lake, folder) if key.endswith(".json.gz"))
+    lake.client("s3").delete_object(Bucket=lake.bucket, Key=gone)
+    shown = lake.shown_rows()
+    assert not lake.run("hourly")
+    told = [line for line in said if "merge.glue_job: failed" in line][-1]
+    assert f"{gone} is missing, though its export's manifest names it" in told
+    assert "No row was written. Export the window again (move its folder away first)" in told
+    assert lake.shown_rows() == shown
+    for key in list_keys(lake, folder):
+        lake.client("s3").delete_object(Bucket=lake.bucket, Key=key)
+    assert lake.run("hourly")
+    assert lake.shown_rows() != shown
     require_sound(lake)
 
 

@@ -18,7 +18,8 @@ from include.dynamo_lake.errors import TerminalError
 from include.dynamo_lake.names import PUBLISHED_KEY
 from include.laptop.local_pipeline import LocalPipeline
 from include.local_aws.process import AWS_PYTHON, ROOT
-from tests.e2e.killing import Kill, run_and_kill
+from tests.e2e.killing import run_and_kill
+from tests.e2e.kills import Kill
 from tests.e2e.test_campaign_hours import USERS, newest_report, progress, put, read_state, task
 
 # A story before this one mends a declaration: Airflow then has two serialized DAGs of one run's version, and warns of it.

@@ -1,4 +1,4 @@
-"""A fault decides how a job run or a query ends that a request starts, as AWS tells such an end."""
+"""A fault decides how a job run or a query ends that a request starts, as AWS tells such an end; or no answer comes at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from include.local_aws.process import RunningLocalAws
 from tests.local_aws.queries import run_query
@@ -16,6 +16,7 @@ from tests.local_aws.roles import make_role
 
 Client = Callable[..., Any]
 JOB, BUCKET, CEILING_S = "ending", "ending", 60
+RESULTS = {"OutputLocation": f"s3://{BUCKET}/athena/"}
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +95,7 @@ def test_a_run_that_waits_can_be_stopped(running: RunningLocalAws, client: Clien
 
 
 def test_a_query_fails_as_athena_tells_it(running: RunningLocalAws, client: Client, glue: Any) -> None:
-    configuration = {"ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena/"}}
-    client("athena").create_work_group(Name="ending", Configuration=configuration)
+    client("athena").create_work_group(Name="ending", Configuration={"ResultConfiguration": RESULTS})
     fault = {"target": "AmazonAthena.StartQueryExecution", "match": "SELECT 41", "ends": "FAILED"}
     arm(running, **fault, code="INTERNAL_ERROR_QUERY_ENGINE", message="Please try again")
     assert run_query(client("athena"), "SELECT 40 AS n", workgroup="ending")["Status"]["State"] == "SUCCEEDED"
@@ -106,13 +106,53 @@ def test_a_query_fails_as_athena_tells_it(running: RunningLocalAws, client: Clie
     assert run_query(client("athena"), "SELECT 41 AS n", workgroup="ending")["Status"]["State"] == "SUCCEEDED"
 
 
+def test_a_query_is_queued_as_long_as_told(running: RunningLocalAws, client: Client, glue: Any) -> None:
+    athena, begun = client("athena"), time.monotonic()
+    arm(running, target="AmazonAthena.StartQueryExecution", match="SELECT 43", waits_s=1)
+    query = athena.start_query_execution(QueryString="SELECT 43 AS n", ResultConfiguration=RESULTS)["QueryExecutionId"]
+    seen = []
+    while not seen or seen[-1] in {"QUEUED", "RUNNING"}:
+        seen.append(athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]["State"])
+    assert (seen[0], seen[-1]) == ("QUEUED", "SUCCEEDED")
+    assert time.monotonic() - begun > 1
+
+
+@pytest.mark.parametrize(("lost", "is_served"), [("request", False), ("answer", True)])
+def test_no_answer_comes_whether_the_request_was_served_or_not(
+    running: RunningLocalAws, client: Client, glue: Any, lost: str, is_served: bool
+) -> None:
+    """S3 and DynamoDB are the base's, Glue is local AWS's own."""
+    name, s3, dynamodb = f"lost-{lost}", client("s3"), client("dynamodb")
+    attribute = {"AttributeName": "id"}
+    table = {
+        "KeySchema": [attribute | {"KeyType": "HASH"}],
+        "AttributeDefinitions": [attribute | {"AttributeType": "S"}],
+    }
+    calls = {
+        "s3.PUT": lambda: s3.put_object(Bucket=BUCKET, Key=name, Body=b"x" * 100_000),
+        "DynamoDB_20120810.CreateTable": lambda: dynamodb.create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST", **table
+        ),
+        "AWSGlue.CreateDatabase": lambda: glue.create_database(DatabaseInput={"Name": name}),
+    }
+    for target, call in calls.items():
+        arm(running, target=target, lost=lost)
+        with pytest.raises(HTTPClientError):
+            call()
+    assert is_marked(client, name) == is_served
+    assert (name in dynamodb.list_tables()["TableNames"]) == is_served
+    assert (name in [one["Name"] for one in glue.get_databases()["DatabaseList"]]) == is_served
+    assert running.ask("GET", "/_local/status")["faults"] == 0
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         {"target": "AWSGlue.StartJobRun", "ends": "SUCCEEDED"},
         {"target": "AWSGlue.GetJobRun", "ends": "FAILED"},
         {"target": "AmazonAthena.StartQueryExecution", "ends": "TIMEOUT"},
-        {"target": "AmazonAthena.StartQueryExecution", "waits_s": 1},
+        {"target": "AmazonAthena.GetQueryExecution", "waits_s": 1},
+        {"target": "AWSGlue.GetJobRun", "lost": "everything"},
     ],
 )
 def test_an_end_that_aws_does_not_know_is_refused(running: RunningLocalAws, fault: dict[str, Any]) -> None:

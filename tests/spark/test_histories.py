@@ -23,8 +23,8 @@ from tests.histories.printing import PrintedTest, note_test
 from tests.histories.truth import truth_differences
 from tests.spark.conftest import new_engine
 
-# Schedules of windows, batches and crashes in the long run, and histories of other keys that share each of them.
-SIDE_BY_SIDE = 20
+# Schedules of windows, batches and crashes in the long run, twenty in all, and histories of other keys that share each of them.
+SOUND, LOSSY, MENDED = 9, 9, 2
 LANES = 10
 SHORT: Any = {"lanes": LANES, "rounds": (2, 2), "most_runs": 1, "most_batches": 2, "always_begun": True}
 MOST_MERGES = 5
@@ -154,15 +154,15 @@ def test_a_history_that_the_rehearsal_finds_wrong_is_printed_and_may_shrink(
 @pytest.mark.deep
 def test_many_histories_side_by_side_end_in_the_tables_as_they_are(spark: SparkSession, tmp_path: Path) -> None:
     schedules = Schedules(spark, tmp_path, lanes=LANES, most_merges=MOST_MERGES)
-    settings(SCHEDULES, max_examples=SIDE_BY_SIDE // 2)(given(operations(is_lossy=False, **SHORT))(schedules.hold))()
-    schedules.require(schedules=10, crashes=5)
+    settings(SCHEDULES, max_examples=SOUND)(given(operations(is_lossy=False, **SHORT))(schedules.hold))()
+    schedules.require(schedules=SOUND, crashes=5)
 
 
 @pytest.mark.deep
 def test_the_chain_heals_what_the_stream_lost(spark: SparkSession, tmp_path: Path) -> None:
     schedules = Schedules(spark, tmp_path, lanes=LANES, most_merges=MOST_MERGES)
-    settings(SCHEDULES, max_examples=SIDE_BY_SIDE // 2)(given(operations(is_lossy=True, **SHORT))(schedules.hold))()
-    schedules.require(schedules=10, crashes=5)
+    settings(SCHEDULES, max_examples=LOSSY)(given(operations(is_lossy=True, **SHORT))(schedules.hold))()
+    schedules.require(schedules=LOSSY, crashes=5)
 
 
 @pytest.mark.deep
@@ -172,5 +172,6 @@ def test_histories_go_on_after_a_purge_a_mended_declaration_and_another_full_exp
     one = {"lanes": LANES, "rounds": (1, 1), "most_runs": 1, "most_batches": 1, "always_begun": True}
     twice = st.tuples(*(operations(is_lossy=False, **one) for _ in range(2)))
     schedules = Schedules(spark, tmp_path, lanes=LANES, most_merges=9)
-    SCHEDULES(given(twice.map(lambda two: [*two[0], *LONG_PAUSE, Mend(), *two[1]]))(schedules.hold))()
-    schedules.require(schedules=3, crashes=1, kinds={"purge": 2, "full export midway": 2, "rebuild": 2})
+    histories = twice.map(lambda two: [*two[0], *LONG_PAUSE, Mend(), *two[1]])
+    settings(SCHEDULES, max_examples=MENDED)(given(histories)(schedules.hold))()
+    schedules.require(schedules=MENDED, crashes=1, kinds={"purge": 2, "full export midway": 2, "rebuild": 2})

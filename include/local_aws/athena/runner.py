@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -28,12 +29,13 @@ _AT_ONCE = asyncio.Semaphore(4)
 
 async def run_execution(execution: Execution, aws: LocalAws) -> None:
     """Run to SUCCEEDED, FAILED or CANCELLED; never raises."""
+    await _wait_in_queue(execution)
     async with _AT_ONCE:
         if execution.is_over:
             return
         execution.state, execution.started_at = "RUNNING", aws.clock.now()
         try:
-            if execution.fault is not None:
+            if execution.fault is not None and execution.fault.ends:
                 raise QueryFailedError(execution.fault.code, execution.fault.message, category=1)
             result = await _answer(execution, aws)
             await _store(execution, aws, result)
@@ -50,6 +52,13 @@ async def run_execution(execution: Execution, aws: LocalAws) -> None:
             execution.finish("SUCCEEDED", aws.clock.now())
         finally:
             execution.run = None
+
+
+async def _wait_in_queue(execution: Execution) -> None:
+    """QUEUED, as long as the query's fault says and nobody stops it."""
+    deadline = time.monotonic() + (execution.fault.waits_s if execution.fault else 0)
+    while time.monotonic() < deadline and not execution.is_over:
+        await asyncio.sleep(0.1)
 
 
 async def _answer(execution: Execution, aws: LocalAws) -> ResultSet:
