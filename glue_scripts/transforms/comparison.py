@@ -15,7 +15,7 @@ MISSING, EXTRA, DIFFERENT = "missing", "extra", "different"
 SAME, NEWER = "same", "newer"
 DIFFERENCES = (MISSING, EXTRA, DIFFERENT)
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_SET = 'S"'
+_SETS = ('SS"', 'NS"', 'BS"')
 _BEHIND_A_SET = r'(?<="[SNB]S":\[)'
 
 
@@ -70,7 +70,7 @@ def repaired_rows(
 def _digest(image: str) -> str:
     """An image by its content: members in one order, those of sets too, escapes and spaces as they may."""
     text = f"coalesce(to_json(try_parse_json({image})), {image})"
-    may_have_sets = f"contains({image}, {literal(_SET)})"
+    may_have_sets = " OR ".join(f"contains({image}, {literal(tag)})" for tag in _SETS)
     return f"sha2(CASE WHEN {may_have_sets} THEN {_with_ordered_sets(text)} ELSE {text} END, 256)"
 
 

@@ -42,6 +42,7 @@ SECOND = ("tests/pipelines/parcel_routes.toml",)
 ON_CHANGE_ALONE = ("tests/pipelines/live_readings.toml",)
 E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
 _LONG = (("HYPOTHESIS_PROFILE", "deep"),)
+_SLOWEST = ("--durations=10", "--durations-min=5")
 # Its browser and its scheduler wait more than they work, and so do runs end to end: three lanes for two cores.
 DEEP = (
     (Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),),
@@ -92,7 +93,7 @@ def _passes(suite: Suite, logs: Path) -> bool:
     environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'plugins'}", **dict(suite.environment)}
     log_path = logs / f"{slug}.log"
     with log_path.open("wb") as log:
-        command = [suite.python, "-m", "pytest", *suite.arguments]
+        command = [suite.python, "-m", "pytest", *_SLOWEST, *suite.arguments]
         finished = subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
     print(f"== {suite.name} ({time.monotonic() - began:.0f} s)\n{log_path.read_text().rstrip()}", flush=True)
     return finished.returncode == 0

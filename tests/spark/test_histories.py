@@ -133,7 +133,7 @@ def _lanes(history: list[Operation]) -> set[str]:
 
 
 def test_a_stream_and_a_chain_end_in_the_tables_as_they_are(spark: SparkSession, tmp_path: Path) -> None:
-    schedules = Schedules(spark, tmp_path, lanes=1, most_merges=9)
+    schedules = Schedules(spark, tmp_path, lanes=1, most_merges=6)
     SCHEDULES(given(operations(is_lossy=False, rounds=(2, 4), always_begun=True))(schedules.hold))()
     schedules.require(schedules=3, crashes=1)
 

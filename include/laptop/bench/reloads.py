@@ -86,7 +86,7 @@ def _what_would_meet_it(ratio: float) -> str:
         " The reload's seconds grow with the table, the run's with its changes (a): the target would be met at about "
         f"{TARGET / ratio:.1f} times these items. A fifth of these changes (g) takes nearly as long: most of the run is what any batch "
         "pays. A cold Spark is one part, and a session that stays up between runs would not pay it again; the search for the batch's "
-        "keys is the other, four requests to S3 for each day's file of the mirror, which a longer past makes longer."
+        "keys is the other, some requests to S3 for each day's file of the mirror, which a longer past makes longer."
     )
 
 
