@@ -43,15 +43,16 @@ ON_CHANGE_ALONE = ("tests/pipelines/live_readings.toml",)
 E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
 _LONG = (("HYPOTHESIS_PROFILE", "deep"),)
 _SLOWEST = ("--durations=10", "--durations-min=5")
-# Its browser and its scheduler wait more than they work, and so do runs end to end: three lanes for two cores.
 DEEP = (
-    (Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),),
-    (Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),),
     (
-        Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
+        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
         Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
         Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
+    ),
+    (
+        Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
+        Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),
     ),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {

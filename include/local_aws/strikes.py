@@ -40,8 +40,11 @@ def struck_send(aws: LocalAws, fault: Fault | None, send: Send) -> Send:
 
 
 async def end_without_answer(send: Send) -> None:
-    """Promise a byte: where none follows, the server ends the connection, and the caller has no answer."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    """Promise a byte: where none follows, the server ends the connection, and the caller has no answer.
+
+    No 200: for a call without a result, some clients (Java's) take its first line for the whole of the answer.
+    """
+    await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"1")]})
 
 
 def _losing_send(send: Send) -> Send:

@@ -5,6 +5,8 @@ Goes on from the lake that the tests before it left.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from include.dynamo_lake.coverage import Coverage
@@ -32,7 +34,6 @@ pytestmark = [pytest.mark.spark, pytest.mark.deep]
 # One more than botocore tries a call by itself, where it does at all.
 STORM = (
     ("DynamoDB_20120810.ExportTableToPointInTime", "ThrottlingException", 400, "", 5),
-    ("DynamoDB_20120810.ExportTableToPointInTime", "ExportConflictException", 400, "", 1),
     ("DynamoDB_20120810.DescribeExport", "ExpiredTokenException", 400, "", 1),
     ("AWSGlue.GetJobRuns", "InternalServiceException", 500, "", 5),
     ("AWSGlue.StartJobRun", "ConcurrentRunsExceededException", 400, "", 1),
@@ -66,6 +67,13 @@ UNANSWERED = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _disarmed(lake: LocalPipeline) -> Iterator[None]:
+    """A test that fails leaves the next ones nothing."""
+    yield
+    arm(lake)
+
+
 def ends(lake: LocalPipeline) -> list[str]:
     """How the job runs of the newest batch ended, the oldest first."""
     runs = job_runs(lake)
@@ -80,6 +88,20 @@ def test_a_run_in_which_every_service_fails_now_and_then_ends_green(lake: LocalP
         arm(lake, target=target, code=code, status=status, match=match, times=times)
     assert lake.run("hourly")
     assert strikes_left(lake) == 0
+    require_sound(lake)
+
+
+def test_an_export_that_conflicts_with_another_names_the_remedy_and_the_next_run_takes_its_window(
+    lake: LocalPipeline, said: list[str]
+) -> None:
+    change(lake)
+    shown = lake.shown_rows()
+    arm(lake, target="DynamoDB_20120810.ExportTableToPointInTime", code="ExportConflictException")
+    assert not lake.run("hourly")
+    told = next(line for line in reversed(said) if ": failed" in line)
+    assert "another export used the same token with other parameters" in told
+    assert lake.shown_rows() == shown
+    assert lake.run("hourly")
     require_sound(lake)
 
 
