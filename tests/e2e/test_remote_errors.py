@@ -115,7 +115,7 @@ def test_a_run_whose_calls_get_no_answer_ends_green(lake: LocalPipeline) -> None
     require_sound(lake)
 
 
-def test_an_exported_object_that_is_gone_stops_the_merge_and_what_its_error_says_heals_it(
+def test_an_exported_object_that_is_gone_stops_the_run_and_what_its_error_says_heals_it(
     lake: LocalPipeline, said: list[str]
 ) -> None:
     change(lake)
@@ -125,9 +125,9 @@ def test_an_exported_object_that_is_gone_stops_the_merge_and_what_its_error_says
     lake.client("s3").delete_object(Bucket=lake.bucket, Key=gone)
     shown = lake.shown_rows()
     assert not lake.run("hourly")
-    told = [line for line in said if "merge.glue_job: failed" in line][-1]
-    assert f"{gone} is missing, though its export's manifest names it" in told
-    assert "No row was written. Export the window again (move its folder away first)" in told
+    told = next(line for line in reversed(said) if ": failed" in line)
+    assert f"{gone} is missing, the export's manifest names it" in told
+    assert f"delete everything below s3://{lake.bucket}/{folder}" in told
     assert lake.shown_rows() == shown
     for key in list_keys(lake, folder):
         lake.client("s3").delete_object(Bucket=lake.bucket, Key=key)
