@@ -57,7 +57,7 @@ DEEP = (
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),
-    "test": ((UNIT, INFRA, DAGS, LOCAL_AWS), (SPARK,), (E2E,)),
+    "test": ((INFRA, LOCAL_AWS), (SPARK, UNIT, DAGS), (E2E,)),
     "deep": DEEP,
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from include.laptop.local_pipeline import LocalPipeline
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
 Item = dict[str, Any]
 

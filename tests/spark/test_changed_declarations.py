@@ -26,6 +26,7 @@ CAMPAIGN = read_declaration("campaign")
 DAY_1_AS_A_NUMBER = {"createdAt": {"N": "1767225600"}}
 
 
+@pytest.mark.deep
 def test_an_item_whose_run_crashed_under_a_strict_declaration_leaves_no_row_behind_when_it_moves_later(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def merged(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Mer
     return Merged(files, reference, engine, engine.report)
 
 
+@pytest.mark.deep
 def test_odd_items_end_in_the_tables_as_they_were_stated(merged: Merged) -> None:
     shown = merged.engine.tables()
     assert min(len(shown.target), len(shown.quarantine)) > 90
@@ -131,6 +132,7 @@ def test_odd_items_end_in_the_tables_as_they_were_stated(merged: Merged) -> None
     assert shown == expected_tables(PIPELINE, statements_of(PIPELINE, merged.files), fulls)
 
 
+@pytest.mark.deep
 def test_every_odd_statement_is_counted_once(merged: Merged) -> None:
     for file in merged.files:
         counts = merged.report.statements[file.source]
@@ -139,6 +141,7 @@ def test_every_odd_statement_is_counted_once(merged: Merged) -> None:
         assert counts.stale == 2 * len(SHORT)
 
 
+@pytest.mark.deep
 def test_what_became_null_and_what_stands_again_is_counted_as_by_the_reference(merged: Merged) -> None:
     counts = merged.reference.counts
     assert counts is not None
