@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Error, Locator, Page, sync_playwright
 
 CEILING_MS = 60_000
 SETTLE_MS = 2_000
+SHOWN_CHARS = 2_000
 WIDE = {"width": 1600, "height": 1000}
 # The graph is a strip: a low and wide window shows it large enough to be read.
 STRIP = {"width": 2400, "height": 500}
@@ -58,6 +60,24 @@ class Walk:
     url: str
     images: Path | None
     pictures: list[str] = field(default_factory=list)
+
+    def through(self, pipeline: str) -> dict[str, Any]:
+        """What all pages of a pipeline show, by name."""
+        hourly = f"{pipeline}_hourly"
+        found: dict[str, Any] = {
+            "docs": {kind: self.docs(f"{pipeline}_{kind}") for kind in KINDS},
+            "last_run": self.last_run(hourly),
+            "last_words": self.last_words(),
+            "started": self.started(f"{pipeline}_bootstrap"),
+            "graph": self.graph(hourly),
+            "tooltips": self.tooltips(),
+            "freshness": self.freshness(f"{pipeline}_analytics."),
+            "asset_graph": self.asset_graph(),
+            "reconcile_form": self.trigger_form(f"{pipeline}_reconcile"),
+            "trigger_form": self.trigger_form(hourly),
+        }
+        self.picture("trigger")
+        return {**found, "pictures": self.pictures}
 
     def open(self, path: str, until: str) -> None:
         """Open a page and wait until it shows ``until``."""
@@ -108,6 +128,10 @@ class Walk:
         self.page.wait_for_url("**/runs/**")
         self.page.get_by_text("Run Type").first.wait_for()
         self.page.wait_for_timeout(SETTLE_MS)
+        return self.run_url()
+
+    def run_url(self) -> str:
+        """The address of the run's page, which is open, without what Airflow appends for its own use."""
         return str(self.page.url).partition("?")[0].rstrip("/")
 
     def started(self, dag_id: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -136,7 +160,7 @@ class Walk:
 
     def last_words(self) -> str:
         """The log of the task that announces what the run on the present page did; the page's text."""
-        self.page.goto(f"{self.page.url.rstrip('/')}/tasks/publish.announce")
+        self.page.goto(f"{self.run_url()}/tasks/publish.announce")
         self.page.get_by_text("is complete through").first.wait_for()  # its lines come after the page
         return self.text()
 
@@ -219,23 +243,12 @@ def main() -> None:
     parser.add_argument("--browser", required=True)
     parser.add_argument("--images", type=Path)
     options = parser.parse_args()
-    hourly = f"{options.pipeline}_hourly"
     with browser_page(options.browser) as page:
         walk = Walk(page, options.url, options.images)
-        found = {
-            "docs": {kind: walk.docs(f"{options.pipeline}_{kind}") for kind in KINDS},
-            "last_run": walk.last_run(hourly),
-            "last_words": walk.last_words(),
-            "started": walk.started(f"{options.pipeline}_bootstrap"),
-            "graph": walk.graph(hourly),
-            "tooltips": walk.tooltips(),
-            "freshness": walk.freshness(f"{options.pipeline}_analytics."),
-            "asset_graph": walk.asset_graph(),
-            "reconcile_form": walk.trigger_form(f"{options.pipeline}_reconcile"),
-            "trigger_form": walk.trigger_form(hourly),
-        }
-        walk.picture("trigger")
-        found["pictures"] = walk.pictures
+        try:
+            found = walk.through(options.pipeline)
+        except Error as error:
+            raise RuntimeError(f"{error}\nat {page.url}, which shows:\n{walk.text()[-SHOWN_CHARS:]}") from None
     print(json.dumps(found))
 
 
