@@ -20,8 +20,9 @@ class Fault:
 
     `match`: text that the request's path or body must hold. `kill`: the Glue job runs under way are killed before the request
     is served, or after it (their answer gets lost). `lost`: the connection breaks off behind the first lines of a 500, before
-    the request is served (`request`) or after it (`answer`; a refusal is answered as ever). `ends`: it is served, and the job run or query that it starts ends in this
-    state, with `message`. `waits_s`: the job run is WAITING, the query QUEUED so long first. Else the request is refused with `code`.
+    the request is served (`request`) or after it (`answer`; a refusal is answered as ever). `ends`: it is served, and the job
+    run or query that it starts ends in this state, with `message`. `waits_s`: the job run is WAITING, the query QUEUED so long
+    first. Else the request is refused with `code`.
     """
 
     target: str

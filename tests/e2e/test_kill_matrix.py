@@ -27,9 +27,12 @@ CAPTURE = (
     Kill("dynamodb.DescribeTable", "before"),
 )
 HOURLY = (
+    Kill("s3.PutObject", "after", "state/coverage.json"),
     Kill("dynamodb.ExportTableToPointInTime", "after"),
+    Kill("dynamodb.DescribeExport", "before"),
     Kill("s3.PutObject", "after", "batches/"),
     Kill("glue.StartJobRun", "after"),
+    Kill("glue.GetJobRun", "before"),
     Kill("athena.StartQueryExecution", "after"),
     Kill("s3.PutObject", "after", "state/published.json"),
     Kill("glue.UpdateTable", "after"),
@@ -42,10 +45,17 @@ LAST = (
     Kill("glue.GetCrawler", "before", "output", nth=2),
     Kill("glue.GetTable", "before", "campaign_analytics"),
 )
-# Its calls are gone; its files are copied, and none is deleted.
-ON_CHANGE = (Kill("sqs.DeleteMessageBatch", "after"), Kill("s3.DeleteObjects", "before", "inbox/"))
+# Its calls are gone; its job lives on; its files are copied, and none is deleted; all is done, and nobody is told.
+ON_CHANGE = (
+    Kill("sqs.DeleteMessageBatch", "after"),
+    Kill("glue.StartJobRun", "after"),
+    Kill("s3.DeleteObjects", "before", "inbox/"),
+    Kill("s3.PutObject", "before", "event.json"),
+)
 RARE = (
+    ("reconcile", REPAIR, Kill("s3.PutObject", "after", "batches/")),
     ("reconcile", REPAIR, Kill("athena.StartQueryExecution", "after")),
+    ("bootstrap", {}, Kill("glue.StartJobRun", "after")),
     ("bootstrap", {}, Kill("s3.PutObject", "before", '"plan": []')),
     ("reconcile", REBUILD, Kill("s3.PutObject", "after", "state/published.json")),
 )
