@@ -10,6 +10,6 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 settings.register_profile(
     "default", max_examples=170, deadline=None, derandomize=True, database=None, suppress_health_check=_QUIET
 )
-settings.register_profile("deep", settings.get_profile("default"), max_examples=3_400)
+settings.register_profile("deep", settings.get_profile("default"), max_examples=2_550)
 settings.register_profile("search", settings.get_profile("deep"), derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

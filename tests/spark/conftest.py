@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.spark.story import SparkStory
 
 CATALOG = "glue_catalog"
+FUSED = "spark.sql.codegen.wholeStage"
 _numbers = count(1)
 
 
@@ -39,6 +40,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.shuffle.partitions": "2",
         "spark.ui.enabled": "false",
         "spark.driver.memory": "2g",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
+        # Most of these tests ask in which order statements arrive and what a crash leaves, of a handful of rows: making and
+        # compiling code for every plan anew would be most of their time. `fused` has it as it is deployed.
+        FUSED: "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
     }
@@ -49,6 +54,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def fused(spark: SparkSession) -> Iterator[None]:
+    """Spark makes one piece of code of each stage, as it does in Glue: for tests of what expressions make of values."""
+    spark.conf.set(FUSED, "true")
+    yield
+    spark.conf.set(FUSED, "false")
 
 
 def new_engine(spark: SparkSession, pipeline: Pipeline, folder: Path) -> SparkEngine:

@@ -23,6 +23,8 @@ from tests.histories.story import at
 from tests.spark.malformed import RandomItems, typed_columns
 from tests.spark.test_typing import PIPELINE, expected_lookup_typing, expected_typing, found_typing
 
+pytestmark = pytest.mark.usefixtures("fused")
+
 
 @pytest.mark.parametrize("source", PIPELINE.sources, ids=lambda source: source.id)
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from include.dynamo_lake.dynamodb_json import parse_json
 from include.dynamo_lake.typing_rules import Rejection, lookup_columns, type_item, type_lookup_item
 from tests.spark.corpus import images
 
+pytestmark = pytest.mark.usefixtures("fused")
+
 PIPELINE = read_declaration("campaign")
 
 
