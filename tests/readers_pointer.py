@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import Any, Protocol
 
 from include.dynamo_lake.declaration import read_declaration
@@ -18,19 +18,32 @@ class HasClients(Protocol):
 
 
 def require_readers_went_forwards(aws: HasClients, pipeline: str, bucket: str) -> None:
-    """Fail where the readers' table of a pipeline ever went back, or stood on a snapshot that was never published."""
-    shown = shown_locations(aws.client("glue"), pipeline)
+    """Fail where the readers' table of a pipeline ever went back, or stood on a snapshot that was never published.
+
+    Ever: as far back as the bucket keeps what was published, which is longer than from one such look to the next.
+    """
     s3 = aws.client("s3")
-    sequences = {location: newest_sequence(s3, bucket, location) for location in set(shown)}
-    require_forwards(shown, sequences, published_locations(s3, bucket))
+    published = published_locations(s3, bucket)
+    shown = shown_since(shown_locations(aws.client("glue"), pipeline), published)
+    require_forwards(shown, {location: newest_sequence(s3, bucket, location) for location in set(shown)}, published)
 
 
-def require_forwards(newest_first: list[str], sequences: dict[str, int], published: set[str]) -> None:
-    """Fail where a pointer that moved over these snapshots went back, or stood on one that was never published."""
-    shown = [location for location, _ in groupby(reversed(newest_first))]
+def shown_since(newest_first: list[str], published: set[str]) -> list[str]:
+    """What a pointer moved over since the oldest of these published snapshots, the oldest first."""
+    return list(dropwhile(lambda location: location not in published, moves(newest_first)))
+
+
+def require_forwards(shown: list[str], sequences: dict[str, int], published: set[str]) -> None:
+    """Fail where a pointer that moved over these snapshots went back, or stood on one that was never published, or there are none."""
+    assert shown
     passed = [sequences[location] for location in shown]
     assert passed == sorted(passed)
     assert set(shown) <= published
+
+
+def moves(newest_first: list[str]) -> list[str]:
+    """What a pointer moved over, the oldest first."""
+    return [location for location, _ in groupby(reversed(newest_first))]
 
 
 def shown_locations(glue: Any, pipeline: str) -> list[str]:
@@ -44,7 +57,7 @@ def shown_locations(glue: Any, pipeline: str) -> list[str]:
 
 
 def published_locations(s3: Any, bucket: str) -> set[str]:
-    """Every snapshot that the published record ever named: the bucket keeps its versions."""
+    """Every snapshot that the published record named: the bucket keeps its versions for some days."""
     kept = s3.list_object_versions(Bucket=bucket, Prefix=PUBLISHED_KEY)["Versions"]
     bodies = (s3.get_object(Bucket=bucket, Key=PUBLISHED_KEY, VersionId=one["VersionId"])["Body"] for one in kept)
     return {Published.from_json(body.read()).metadata_location for body in bodies}

@@ -23,7 +23,7 @@ from tests.e2e.soundness import (
     strikes_left,
 )
 from tests.e2e.test_reconcile import tell_a_lie
-from tests.readers_pointer import require_forwards
+from tests.readers_pointer import require_forwards, shown_since
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
@@ -51,12 +51,12 @@ def fail(lake: LocalPipeline, kind: str, conf: Mapping[str, Any] | None = None) 
     assert lake.shown_rows() == before, "readers keep what was verified"
 
 
-@pytest.mark.parametrize("newest_first", [["a", "b", "a"], ["unpublished", "a"]])
+@pytest.mark.parametrize("newest_first", [["a", "b", "a"], ["unpublished", "a"], ["forgotten"], ["forgotten", "a"]])
 def test_a_pointer_that_went_astray_is_seen(newest_first: list[str]) -> None:
-    sequences = {"a": 1, "b": 2, "unpublished": 3}
-    require_forwards(["b", "b", "a"], sequences, {"a", "b"})
-    with pytest.raises(AssertionError):
-        require_forwards(newest_first, sequences, {"a", "b"})
+    sequences, published = {"a": 1, "b": 2, "unpublished": 3}, {"a", "b"}
+    require_forwards(shown_since(["b", "b", "a", "forgotten"], published), sequences, published)
+    with pytest.raises((AssertionError, KeyError)):
+        require_forwards(shown_since(newest_first, published), sequences, published)
 
 
 def test_a_merge_that_is_killed_at_any_commit_is_finished_by_the_next_one(lake: LocalPipeline) -> None:

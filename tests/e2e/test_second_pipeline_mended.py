@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from include.local_aws.process import AWS_PYTHON, ROOT
 from tests.e2e.deploying import MendedCheckout
 from tests.e2e.test_campaign_hours import newest_report
 from tests.e2e.test_second_pipeline import route
-from tests.readers_pointer import shown_locations
+from tests.readers_pointer import moves, shown_locations
 
 pytestmark = [pytest.mark.spark, pytest.mark.deep]
 
@@ -67,7 +66,7 @@ def history(one: LocalPipeline) -> list[str | None]:
 
 def shown_in_turn(one: LocalPipeline) -> list[str]:
     """What the readers' table pointed to, the oldest first."""
-    return [location for location, _ in groupby(reversed(shown_locations(one.client("glue"), one.pipeline.name)))]
+    return moves(shown_locations(one.client("glue"), one.pipeline.name))
 
 
 def write_beside(one: LocalPipeline) -> None:

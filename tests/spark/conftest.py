@@ -41,8 +41,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.ui.enabled": "false",
         "spark.driver.memory": "2g",
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
-        # Most of these tests ask in which order statements arrive and what a crash leaves, of a handful of rows: making and
-        # compiling code for every plan anew would be most of their time. `fused` has it as it is deployed.
+        # Small merges set this themselves, as deployed. What tests ask of tables beside them is a handful of rows: to compile code
+        # for it would take longer than the rows. Where a test types values without a merge, `fused` has the code of a large one.
         FUSED: "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -58,7 +58,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="module")
 def fused(spark: SparkSession) -> Iterator[None]:
-    """Spark makes one piece of code of each stage, as it does in Glue: for tests of what expressions make of values."""
+    """Spark makes one piece of code of each stage, as a large batch has it in Glue."""
     spark.conf.set(FUSED, "true")
     yield
     spark.conf.set(FUSED, "false")

@@ -21,7 +21,7 @@ from tests.histories.story import DAY_1, ONE_TASK, Story, at, full, window
 from tests.spark.story import SparkStory
 from tests.unit.dynamo_lake.test_declaration import TIMED
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("fused")]
+pytestmark = pytest.mark.spark
 
 CAMPAIGN = read_declaration("campaign")
 

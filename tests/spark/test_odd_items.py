@@ -20,8 +20,6 @@ from tests.spark.conftest import new_engine
 from tests.spark.corpus import DEEPEST
 from tests.spark.engine import SparkEngine
 
-pytestmark = pytest.mark.usefixtures("fused")
-
 PIPELINE = mended_declaration()
 FULL, WINDOW, HEARD_AT = full(10), window(10, 12), at(11)
 

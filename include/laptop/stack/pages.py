@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ LINKED = (
 )
 # Tasks whose templates say what they worked on.
 TEMPLATED = ("capture.export/mapped/0", "merge.glue_job", "verify.row_key_unique")
+# How a run ends that had something to do, and one that had nothing.
+LAST_WORDS = re.compile("is complete through|Nothing was due")
 
 # A rendered field is shown as numbered lines, coloured word by word.
 READ_FIELDS = """rows => rows.map(row => {
@@ -161,7 +164,7 @@ class Walk:
     def last_words(self) -> str:
         """The log of the task that announces what the run on the present page did; the page's text."""
         self.page.goto(f"{self.run_url()}/tasks/publish.announce")
-        self.page.get_by_text("is complete through").first.wait_for()  # its lines come after the page
+        self.page.get_by_text(LAST_WORDS).first.wait_for()  # its lines come after the page
         return self.text()
 
     def graph(self, dag_id: str) -> str:
