@@ -21,7 +21,7 @@ ADVANCE ?= 3600
 TRAFFIC ?= 1
 DAGS ?=
 
-.PHONY: help setup run test test-fast test-law test-deep bench bundle deploy destroy lint local-aws dag clock up down screenshots
+.PHONY: help setup run test test-fast test-deep bench bundle deploy destroy lint local-aws dag clock up down screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,10 +57,7 @@ test: setup ## all tests but the long ones (8 minutes at most)
 test-fast: setup ## tests without Spark and without servers (60 seconds at most)
 	@$(AIRFLOW) -m include.laptop.tests fast
 
-test-law: setup ## of the long tests those that draw histories, inputs and rival runs (a quarter of an hour)
-	@$(AIRFLOW) -m include.laptop.tests law
-
-test-deep: setup ## all long tests: killed processes, the running stack and a browser too (three quarters of an hour)
+test-deep: setup ## the long tests: drawn histories, killed processes, the running stack and a browser (half an hour and more)
 	@$(AIRFLOW) -m include.laptop.tests deep
 
 bench: setup ## the benchmarks into docs/benchmarks.md (FULL=1 for ten million rows, ONLY=a,b for some)

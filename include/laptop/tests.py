@@ -43,30 +43,36 @@ ON_CHANGE_ALONE = ("tests/pipelines/live_readings.toml",)
 E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SECOND)
 _LONG = (("HYPOTHESIS_PROFILE", "deep"),)
 _SLOWEST = ("--durations=10", "--durations-min=5")
-LAW = (
+_KILLED = "kill or erasure"
+DEEP = (
     (
         Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
         Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
+        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
     ),
-    (Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),),
-)
-# Each behind the lane of LAW that leaves it as much time.
-LIVE = (
-    (Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),),
-    (Suite("end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep"), more_pipelines=SECOND),),
+    (
+        Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
+        Suite(
+            "end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep", "-k", f"not ({_KILLED})"), more_pipelines=SECOND
+        ),
+    ),
+    (
+        Suite(
+            "killed runs and erasure, deep", _AIRFLOW, ("tests/e2e", "-m", "deep", "-k", _KILLED), more_pipelines=SECOND
+        ),
+    ),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
     "fast": ((UNIT,), (DAGS,)),
     "test": ((INFRA, LOCAL_AWS), (SPARK, UNIT, DAGS), (E2E,)),
-    "law": LAW,
-    "deep": tuple((*law, *live) for law, live in zip(LAW, LIVE, strict=True)),
+    "deep": DEEP,
 }
 
 
 def main() -> int:
-    """Run one tier: its lanes side by side (two cores, and end-to-end runs wait a good deal), the suites of a lane one after
-    the other; 1 if any failed.
+    """Run one tier: its lanes side by side (three on two cores: whoever runs DAGs waits a good deal), the suites of a lane one
+    after the other; 1 if any failed.
     """
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
     parser.add_argument("tier", choices=TIERS)

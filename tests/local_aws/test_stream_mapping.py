@@ -65,6 +65,14 @@ def test_a_batch_waits_for_its_window_or_its_size(streams: StreamPlace) -> None:
     assert time.monotonic() - began >= 2.8
 
 
+def test_a_batchs_window_passes_by_the_local_clock(streams: StreamPlace) -> None:
+    streams.map(MaximumBatchingWindowInSeconds=300)
+    streams.put("a")
+    assert streams.quiet_for(1) == []
+    streams.place.running.ask("POST", "/_local/clock", {"advance": 300})
+    assert keys_of(streams.calls(heard("a"))) == [["a"]]
+
+
 def undelivered(streams: StreamPlace) -> dict[str, int]:
     counts: dict[str, int] = streams.place.running.ask("GET", "/_local/status")["undelivered"]
     return counts

@@ -138,7 +138,7 @@ class RunningMapping:
     async def _drain(self, lane: Lane) -> None:
         while True:
             mapping = self.mapping
-            batch = await lane.gather(mapping.batch_size, mapping.window_s)
+            batch = await lane.gather(mapping.batch_size, mapping.window_s, self.now_s)
             await self._deliver(batch)
 
     async def _deliver(self, batch: Sequence[Json]) -> None:

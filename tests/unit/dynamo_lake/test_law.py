@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from include.dynamo_lake.reference import mirrors
-from include.laptop.tests import LAW as LONG
+from include.laptop.tests import DEEP
 from tests.histories.declarations import mended_declaration, unmended_declaration
 from tests.histories.driver import Driver
 from tests.histories.engine import ReferenceEngine
@@ -71,7 +71,7 @@ LAWS = (
 def test_the_laws_are_held_to_hundreds_of_histories_and_in_the_long_run_to_ten_thousand() -> None:
     assert settings().max_examples * len(LAWS) >= 500, "whatever profile is loaded"
     assert settings.get_profile("deep").max_examples * len(LAWS) >= 10_000
-    long = [dict(suite.environment) for lane in LONG for suite in lane if "tests/unit" in suite.arguments]
+    long = [dict(suite.environment) for lane in DEEP for suite in lane if "tests/unit" in suite.arguments]
     assert long == [{"HYPOTHESIS_PROFILE": "deep"}]
 
 
