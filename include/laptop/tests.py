@@ -44,23 +44,18 @@ E2E = Suite("end to end", _AIRFLOW, ("tests/e2e", *NOT_DEEP), more_pipelines=SEC
 _LONG = (("HYPOTHESIS_PROFILE", "deep"),)
 _SLOWEST = ("--durations=10", "--durations-min=5")
 _KILLED = "kill or erasure"
+_DEEP_E2E = ("tests/e2e", "-m", "deep", "-k")
 DEEP = (
     (
         Suite("unit, deep", _AIRFLOW, ("tests/unit",), _LONG),
         Suite("dags and plugins, deep", _AIRFLOW, ("tests/dags", "tests/plugins", "-m", "deep")),
         Suite("infra, deep", _AIRFLOW, ("tests/infra", "-m", "deep")),
-        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
+        Suite("killed runs and erasure, deep", _AIRFLOW, (*_DEEP_E2E, _KILLED), more_pipelines=SECOND),
+        Suite("end to end, deep", _AIRFLOW, (*_DEEP_E2E, f"not ({_KILLED})"), more_pipelines=SECOND),
     ),
     (
         Suite("Spark, deep", _AIRFLOW, ("tests/spark", "-m", "deep"), _LONG),
-        Suite(
-            "end to end, deep", _AIRFLOW, ("tests/e2e", "-m", "deep", "-k", f"not ({_KILLED})"), more_pipelines=SECOND
-        ),
-    ),
-    (
-        Suite(
-            "killed runs and erasure, deep", _AIRFLOW, ("tests/e2e", "-m", "deep", "-k", _KILLED), more_pipelines=SECOND
-        ),
+        Suite("stack, deep", _AIRFLOW, ("tests/stack", "-m", "deep"), more_pipelines=ON_CHANGE_ALONE),
     ),
 )
 TIERS: dict[str, Sequence[Sequence[Suite]]] = {
@@ -71,8 +66,8 @@ TIERS: dict[str, Sequence[Sequence[Suite]]] = {
 
 
 def main() -> int:
-    """Run one tier: its lanes side by side (three on two cores: whoever runs DAGs waits a good deal), the suites of a lane one
-    after the other; 1 if any failed.
+    """Run one tier: its lanes side by side (two cores, and end-to-end runs wait a good deal), the suites of a lane one after
+    the other; 1 if any failed.
     """
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
     parser.add_argument("tier", choices=TIERS)
