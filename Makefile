@@ -57,7 +57,7 @@ test: setup ## all tests but the long ones (8 minutes at most)
 test-fast: setup ## tests without Spark and without servers (60 seconds at most)
 	@$(AIRFLOW) -m include.laptop.tests fast
 
-test-deep: setup ## the long tests: drawn histories, killed processes, the running stack and a browser (half an hour and more)
+test-deep: setup ## the long tests: drawn histories, killed processes, the running stack and a browser (three quarters of an hour)
 	@$(AIRFLOW) -m include.laptop.tests deep
 
 bench: setup ## the benchmarks into docs/benchmarks.md (FULL=1 for ten million rows, ONLY=a,b for some)
