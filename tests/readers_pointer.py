@@ -20,7 +20,7 @@ class HasClients(Protocol):
 def require_readers_went_forwards(aws: HasClients, pipeline: str, bucket: str) -> None:
     """Fail where the readers' table of a pipeline ever went back, or stood on a snapshot that was never published.
 
-    Ever: as far back as the bucket keeps what was published, which is longer than from one such look to the next.
+    Ever: as far back as the bucket keeps what was published; of what stood before that nothing is known any more.
     """
     s3 = aws.client("s3")
     published = published_locations(s3, bucket)
